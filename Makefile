@@ -1,0 +1,55 @@
+# Everything here needs only Go and a POSIX shell; `make race` also a C compiler.
+
+GO         ?= go
+GO_MINIMUM := 1.26
+GOLANGCI   := v2.15.0
+FUZZTIME   ?= 30s
+TIMEOUT    ?= 15m
+
+# The trusted program is built without cgo, paths and version-control stamps,
+# so that the same source gives the same bytes and so the same measurement.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
+TEST  := CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT)
+
+.PHONY: help demo build test lint fuzz race bench clean go-version
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: build ## the guided tour: three validators, a tree notarized, a receipt verified offline
+	@scripts/demo.sh
+
+build: go-version ## bin/cloister and bin/cloister-core
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./cmd/...
+
+# Suites that start real processes take the programs from CLOISTER_BIN.
+test: build ## every test, with the fuzz targets' seed corpora
+	CLOISTER_BIN="$(CURDIR)/bin" $(TEST) ./...
+
+lint: go-version .tools/golangci-lint-$(GOLANGCI) ## gofmt, go vet, golangci-lint
+	@unformatted=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); \
+	  if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 .tools/golangci-lint-$(GOLANGCI) run ./...
+
+.tools/golangci-lint-$(GOLANGCI):
+	@mkdir -p .tools
+	GOBIN="$(CURDIR)/.tools" CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI)
+	@mv .tools/golangci-lint $@
+
+fuzz: go-version ## every fuzz target for FUZZTIME (30s) each
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz.sh
+
+race: build ## every test under the race detector; needs a C compiler
+	@command -v "$$($(GO) env CC)" >/dev/null || { echo "the race detector needs a C compiler; on Debian or Ubuntu: apt-get install gcc libc6-dev"; exit 1; }
+	CLOISTER_BIN="$(CURDIR)/bin" CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
+
+bench: go-version ## every Go benchmark once
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove built programs and tools, never a network's home
+	rm -rf bin .tools
+
+go-version:
+	@scripts/go-version.sh "$(GO)" "$(GO_MINIMUM)"

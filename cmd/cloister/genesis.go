@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cloister/wire"
+	"cloister/wire/record"
+	"cloister/wire/token"
+)
+
+func genesisCommand(a *app) *cobra.Command {
+	return group("genesis", "Make and show the file a network starts from", genesisNew(a), genesisShow(a))
+}
+
+// defaultRate is what an entry credit costs, in factoshis.
+const defaultRate = 1000
+
+// founding is what a genesis is made of.
+type founding struct {
+	name        string
+	engine      string
+	rate        uint64
+	members     []wire.GenesisMember
+	allocations []token.Allocation
+	at          time.Time
+}
+
+// genesis builds and checks it.
+func (f *founding) genesis() (*wire.Genesis, error) {
+	allocations := f.allocations
+	if allocations == nil {
+		allocations = []token.Allocation{}
+	}
+	params, err := json.Marshal(token.Params{Rate: f.rate, Allocations: allocations})
+	if err != nil {
+		return nil, bad("allocations: %v", err)
+	}
+	g := &wire.Genesis{
+		Version: 1, Name: f.name, TimeMs: uint64(f.at.UnixMilli()), Engine: f.engine, Restart: "trust-disk", TEE: "none",
+		Limits: wire.DefaultLimits, Members: f.members,
+		Families: []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name}},
+	}
+	// Reading back what is written is the one check that cannot differ from
+	// what every node does with the file.
+	if _, err := wire.ParseGenesis(g.File()); err != nil {
+		return nil, bad("%v", err)
+	}
+	return g, nil
+}
+
+// parseFund reads ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS.
+func parseFund(s string) (al token.Allocation, err error) {
+	address, sum, ok := strings.Cut(s, "=")
+	if !ok {
+		return al, bad("--fund takes ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS, not %q", clip(s))
+	}
+	account, err := wire.ParseAccount(address)
+	if err != nil {
+		return al, err
+	}
+	al.Address = wire.FactoidAddress(account)
+	factoids, credits, both := strings.Cut(sum, ",")
+	if al.Factoshis, err = parseAmount(factoids); err != nil {
+		return al, err
+	}
+	if both {
+		if al.Credits, err = strconv.ParseUint(credits, 10, 63); err != nil {
+			return al, wire.Faultf(wire.ErrBadAmount, "%q is no number of entry credits", clip(credits))
+		}
+	}
+	return al, nil
+}
+
+func genesisNew(a *app) *cobra.Command {
+	var name, engine, file string
+	var members, funds []string
+	var rate uint64
+	c := &cobra.Command{
+		Use:   "new",
+		Short: "Make a genesis file from the members' keys and the first balances",
+		Long: `Make a genesis file from the members' keys and the first balances.
+
+Each operator runs 'cloister init' and sends its member.json to one of them, who
+makes the genesis file and gives it back to all. Everything that users verify
+rests on this file: publish its chain id where they can compare it.`,
+		Example: `  cloister init --home ./v1 --name first
+  cloister genesis new --name example --engine solo --member ./v1/member.json --fund $(cloister keys show --json | grep -o 'FA[1-9A-Za-z]*')=1000,500 --file ./genesis-example.json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			f := founding{name: name, engine: engine, rate: rate, at: time.Now()}
+			for _, m := range members {
+				member, err := readMember(m)
+				if err != nil {
+					return err
+				}
+				f.members = append(f.members, member)
+			}
+			for _, s := range funds {
+				al, err := parseFund(s)
+				if err != nil {
+					return err
+				}
+				f.allocations = append(f.allocations, al)
+			}
+			g, err := f.genesis()
+			if err != nil {
+				return err
+			}
+			if err := writeNew(file, g.File(), 0o644); err != nil {
+				return err
+			}
+			return a.print(showGenesis(g, file))
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&name, "name", "", "name of the network, 1 to 64 bytes")
+	fl.StringVar(&engine, "engine", "raft", "consensus engine: raft, or solo for one member")
+	fl.StringArrayVar(&members, "member", nil, "member.json of a founding validator; repeat for each")
+	fl.StringArrayVar(&funds, "fund", nil, "ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS an account starts with; repeat for more")
+	fl.Uint64Var(&rate, "rate", defaultRate, "factoshis that one entry credit costs")
+	fl.StringVar(&file, "file", genesisFile, "file to write")
+	for _, f := range []string{"name", "member"} {
+		if err := c.MarkFlagRequired(f); err != nil {
+			panic(err) // the flag is defined above
+		}
+	}
+	return c
+}
+
+// shownGenesis is a genesis file as commands show it.
+type shownGenesis struct {
+	ChainID wire.Hash     `json:"chain_id"`
+	File    string        `json:"file"`
+	Genesis *wire.Genesis `json:"genesis"`
+}
+
+func showGenesis(g *wire.Genesis, file string) *shownGenesis {
+	return &shownGenesis{ChainID: g.ChainID(), File: file, Genesis: g}
+}
+
+func (s *shownGenesis) text(w io.Writer) {
+	g := s.Genesis
+	var families []string
+	for _, f := range g.Families {
+		families = append(families, f.Name)
+	}
+	tee := g.TEE
+	if tee == "none" {
+		tee = "none: no hardware protects this network; for development and for operators who trust each other's machines"
+	}
+	fields(w, "chain id", s.ChainID.String(), "name", shown(g.Name), "file", s.File,
+		"started", time.UnixMilli(int64(g.TimeMs)).UTC().Format(time.RFC3339), "engine", g.Engine,
+		"restart mode", g.Restart, "hardware", tee, "families", strings.Join(families, ", "))
+	rows := make([][]string, len(g.Members))
+	for i, m := range g.Members {
+		rows[i] = []string{strconv.Itoa(i + 1), shown(m.Name), wire.NodeIDOf(m.Key).String()}
+	}
+	table(w, []string{"SLOT", "MEMBER", "NODE"}, rows)
+}
+
+func genesisShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show [FILE]",
+		Short:   "Show a genesis file and its chain id",
+		Example: "  cloister genesis show",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name, err := a.genesisPath()
+			if len(args) == 1 {
+				name, err = args[0], nil
+			}
+			if err != nil {
+				return err
+			}
+			g, err := readGenesis(name)
+			if err != nil {
+				return err
+			}
+			return a.print(showGenesis(g, name))
+		},
+	}
+}

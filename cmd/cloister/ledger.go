@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cloister/client"
+	"cloister/wire"
+	"cloister/wire/factom"
+	"cloister/wire/receipt"
+)
+
+// validity is how long a transaction may wait to be recorded.
+const validity = 5 * time.Minute
+
+// dial prepares a client of the hosts and the genesis file that are in force.
+func (a *app) dial(opts client.Options) (*client.Client, error) {
+	g, err := a.readGenesis()
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := a.endpointList()
+	if err != nil {
+		return nil, err
+	}
+	return client.Dial(endpoints, g, opts)
+}
+
+// asking makes a RunE of a function that needs a client.
+func (a *app) asking(f func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := a.dial(client.Options{})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return f(cmd.Context(), c, args)
+	}
+}
+
+// quietFlag makes a writing command print nothing but the transaction's id.
+func quietFlag(c *cobra.Command, quiet *bool) {
+	c.Flags().BoolVarP(quiet, "quiet", "q", false, "print the transaction's id and nothing else")
+}
+
+// written is the outcome of a command that changed the ledger: proved by a
+// receipt, not by a host's word.
+type written struct {
+	TxID   wire.Hash       `json:"tx_id"`
+	Height uint64          `json:"height"`
+	TimeMs uint64          `json:"time_ms"` // block time
+	Payer  string          `json:"payer"`
+	Fee    uint64          `json:"fee"`     // factoshis
+	Cost   uint64          `json:"credits"` // entry credits
+	Chain  *wire.Hash      `json:"chain,omitempty"`
+	Entry  *wire.Hash      `json:"entry,omitempty"`
+	Policy *receipt.Policy `json:"policy"`
+	did    string
+}
+
+func (w *written) text(out io.Writer) {
+	fmt.Fprintln(out, w.did)
+	pairs := []string{"transaction", w.TxID.String(), "block", decimal(w.Height), "time", when(w.TimeMs), "payer", w.Payer}
+	if w.Entry != nil {
+		pairs = append(pairs, "chain", w.Chain.String(), "entry", w.Entry.String())
+	}
+	if w.Cost > 0 {
+		pairs = append(pairs, "cost", decimal(w.Cost)+" entry credits")
+	}
+	if w.Fee > 0 {
+		pairs = append(pairs, "fee", amount(w.Fee)+" factoids")
+	}
+	fields(out, pairs...)
+}
+
+// write signs and submits one transaction, and prints what its receipt proves.
+func (a *app) write(ctx context.Context, c *client.Client, family string, payload []byte, quiet bool, did string) error {
+	key, err := a.signingKey()
+	if err != nil {
+		return err
+	}
+	tx := c.Trust().NewTx(key, family, payload, validity)
+	v, _, err := c.SubmitProved(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("transaction %s: %w", tx.ID(), err)
+	}
+	if quiet {
+		_, err := fmt.Fprintln(a.out, v.TxID)
+		return err
+	}
+	w := &written{TxID: v.TxID, Height: v.Height, TimeMs: v.TimeMs, Payer: v.Address, Fee: v.Result.Fee, Cost: v.Result.Credits, Policy: &v.Policy, did: did}
+	if v.Entry != nil {
+		w.Chain, w.Entry = &v.Entry.Chain, &v.Entry.Hash
+	}
+	return a.print(w)
+}
+
+// when shows a block time.
+func when(ms uint64) string {
+	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02 15:04:05.000 UTC")
+}
+
+// chainID reads a chain as people give it: its id in hex, or the name it was
+// created with.
+func chainID(s string) (wire.Hash, error) {
+	if len(s) == 64 {
+		if h, err := wire.ParseHash(s); err == nil {
+			return h, nil
+		}
+	}
+	if s == "" {
+		return wire.Hash{}, bad("a chain is given by its name or its id of 64 hex digits")
+	}
+	return factom.ChainID(chainName(s)), nil
+}
+
+// parseID reads a hash that a command is given.
+func parseID(what, s string) (wire.Hash, error) {
+	h, err := wire.ParseHash(s)
+	if err != nil {
+		return h, bad("%s has 64 hex digits, not %q", what, clip(s))
+	}
+	return h, nil
+}

@@ -1,0 +1,455 @@
+package raft
+
+import (
+	"fmt"
+
+	etcd "go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"cloister/core/consensus"
+	"cloister/core/consensus/quorum"
+	"cloister/core/step"
+	"cloister/wire"
+)
+
+// Timing and bounds (consensus specification §4.1, §4.3).
+const (
+	tickMs        = 50       // one raft tick; heartbeat every 2, election after 20 to 40
+	repeatMs      = 100      // how often the newest acknowledgement or seal is sent again
+	maxInFlight   = 32       // blocks proposed and not sealed
+	retainBlocks  = 1024     // decided blocks kept for followers that lag
+	retainBytes   = 64 << 20 // the same in bytes, whichever is less
+	compactStep   = 512      // compact when at least so many log entries can go
+	snapRetryMs   = 2000     // a lost snapshot message is sent again after this
+	maxCatchTicks = 5        // ticks made up for after a pause; more would only call elections
+)
+
+// Event ids for the host's log.
+const (
+	NoteVoid   uint16 = 0x0101 // a committed entry is void: index, height, leader's slot
+	NoteLeader uint16 = 0x0102 // this node leads: term
+	NoteFork   uint16 = 0x0103 // two blocks for one final height: height
+	NoteOdd    uint16 = 0x0104 // this node rejected a block a quorum sealed: height
+	NoteLog    uint16 = 0x0105 // the log contradicts itself or the state: index
+	NotePanic  uint16 = 0x0106 // the raft library found its state broken
+)
+
+// Engine is raft on one chain. One goroutine, the node's, calls it.
+type Engine struct {
+	plant Plant // none outside the simulator
+
+	app  consensus.App
+	boot consensus.Boot
+	rn   *etcd.RawNode
+	ms   *etcd.MemoryStorage
+
+	ticked, repeated int64 // elapsed ms of the last raft tick and repetition
+
+	// The log above base: items[i] has index base.Index+1+i.
+	base  base
+	items []item
+	byH   map[uint64]uint64 // height → index of the newest item with that height
+
+	durableIdx   uint64 // everything up to it is on disk
+	requestedIdx uint64 // Check was asked for everything up to it
+	checkedIdx   uint64 // everything up to it is void, empty or accepted
+	committedIdx uint64 // raft committed up to it
+	decidedIdx   uint64 // decided or void up to it
+	decided      *wire.Block
+
+	jumping bool // catching up to base before anything above it is decided
+
+	pending map[uint64]*appending // by ref
+	nextRef uint64
+	late    []step.Record // seals to go with the next append
+	state   *raftpb.HardState
+	cut     uint64
+
+	leadTerm uint64      // the term this node leads, or 0
+	tail     *wire.Block // what the leader builds on
+
+	acks     map[uint64]map[uint64]wire.Signature // height → slot → signature, of the current term
+	ackedIdx uint64
+	lastAck  []byte
+	ackedH   uint64
+
+	sealedH  uint64   // highest height with a verified seal
+	lastSeal []byte   // the newest one as a message
+	ready    []sealed // verified seals, ascending, of blocks not decided yet
+	early    *sealed  // newest seal of a block not in the log yet
+
+	snapSince map[uint64]int64 // follower → since when it waits for a snapshot
+}
+
+// item is one entry of raft's log.
+type item struct {
+	index, term uint64
+	seq         uint64 // in the durable log; 0 until durable
+	size        int
+	block       *wire.Block // nil: a term's first entry
+	verdict     consensus.Verdict
+	void        bool
+	forced      bool // Check was repeated because the entry is committed
+}
+
+// appending is one Append under way.
+type appending struct {
+	msg   *raftpb.Message
+	first uint64 // index of the first entry, if any
+	skip  int    // records before the entries
+	count int    // records in all
+	base  *base  // a base written by compaction
+}
+
+// New makes an engine; Boot starts it.
+func New() *Engine { return &Engine{} }
+
+// Boot implements consensus.Engine.
+func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
+	*e = Engine{
+		plant: e.plant, app: app, boot: b, ms: etcd.NewMemoryStorage(), ticked: now.Elapsed, repeated: now.Elapsed,
+		byH: map[uint64]uint64{}, pending: map[uint64]*appending{}, acks: map[uint64]map[uint64]wire.Signature{},
+		snapSince: map[uint64]int64{}, decided: b.Executed, state: &raftpb.HardState{},
+	}
+	if err := e.restore(b.Log); err != nil {
+		app.Fatal(NoteLog, e.base.Index, uint64(len(e.items)))
+		return
+	}
+	rn, err := etcd.NewRawNode(&etcd.Config{
+		ID: b.Slot, Storage: e.ms,
+		HeartbeatTick: 2, ElectionTick: 20,
+		PreVote: true, CheckQuorum: true,
+		StepDownOnRemoval:         true,
+		DisableProposalForwarding: true, // only the leader builds blocks
+		ReadOnlyOption:            etcd.ReadOnlySafe,
+		MaxSizePerMsg:             1 << 20, MaxInflightMsgs: 256, MaxInflightBytes: 64 << 20,
+		MaxUncommittedEntriesSize: 64 << 20, // ErrProposalDropped is the backpressure signal
+		MaxCommittedSizePerReady:  8 << 20,
+		AsyncStorageWrites:        true,
+		Logger:                    silent{},
+		// Applied stays 0: the durable commit index may lag what was applied, and
+		// entries at or below the executed height are skipped by height.
+	})
+	if err != nil {
+		app.Fatal(NoteLog, e.base.Index)
+		return
+	}
+	e.rn = rn
+	if b.Executed.Header.Height < e.base.Height {
+		e.jump(now)
+	}
+	e.drain(now)
+}
+
+// Tick implements consensus.Engine.
+func (e *Engine) Tick(now step.Now) {
+	if e.rn == nil {
+		return
+	}
+	if behind := (now.Elapsed - e.ticked) / tickMs; behind > 0 {
+		for range min(behind, maxCatchTicks) {
+			e.rn.Tick()
+		}
+		e.ticked += behind * tickMs
+	}
+	if now.Elapsed-e.repeated >= repeatMs {
+		e.repeated = now.Elapsed
+		e.repeat(now)
+	}
+	e.drain(now)
+}
+
+// repeat heals what the network lost: the newest acknowledgement or seal, and
+// snapshots raft thinks are under way.
+func (e *Engine) repeat(now step.Now) {
+	if e.leadTerm == 0 {
+		if lead := e.leader(); lead != nil && e.lastAck != nil && e.ackedH > e.sealedH {
+			e.app.Send(lead.ID, e.lastAck)
+		}
+		return
+	}
+	if e.lastSeal != nil {
+		e.broadcast(e.lastSeal)
+	}
+	e.rn.WithProgress(func(id uint64, _ etcd.ProgressType, pr etcdProgress) {
+		if !isSnapshot(pr) {
+			delete(e.snapSince, id)
+		} else if since, ok := e.snapSince[id]; !ok {
+			e.snapSince[id] = now.Elapsed
+		} else if now.Elapsed-since >= snapRetryMs {
+			delete(e.snapSince, id)
+			e.rn.ReportSnapshot(id, etcd.SnapshotFailure)
+		}
+	})
+}
+
+// Message implements consensus.Engine.
+func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
+	m := e.boot.Members.ByID(from)
+	if m == nil || len(msg) == 0 || e.rn == nil {
+		return
+	}
+	switch msg[0] {
+	case msgRaft:
+		rm, err := decodeRaft(msg[1:], m.Slot, e.boot.Slot)
+		if err != nil {
+			return
+		}
+		e.step(rm)
+	case msgAck:
+		var a ack
+		if wire.Unmarshal(msg[1:], &a, 256) == nil {
+			e.onAck(now, m, &a)
+		}
+	case msgSeal:
+		var s sealed
+		if wire.Unmarshal(msg[1:], &s, wire.MaxSeal+128) == nil {
+			e.onSeal(now, &s)
+		}
+	}
+	e.drain(now)
+}
+
+// step gives the library a message. It panics when a message contradicts its
+// state; attested peers do not send such, so state is broken somewhere and
+// this node must not go on.
+func (e *Engine) step(m *raftpb.Message) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.app.Fatal(NotePanic, m.GetTerm(), m.GetIndex())
+		}
+	}()
+	_ = e.rn.Step(m) // its errors mean "ignored"
+}
+
+// Wake implements consensus.Engine.
+func (e *Engine) Wake(now step.Now) {
+	if e.rn != nil {
+		e.drain(now)
+	}
+}
+
+// PeerUp implements consensus.Engine.
+func (e *Engine) PeerUp(now step.Now, peer wire.NodeID) {
+	if e.leadTerm != 0 && e.lastSeal != nil {
+		e.app.Send(peer, e.lastSeal)
+	}
+}
+
+// Checked implements consensus.Engine.
+func (e *Engine) Checked(now step.Now, hash wire.Hash, v consensus.Verdict) {
+	for i := len(e.items) - 1; i >= 0; i-- {
+		if it := &e.items[i]; it.block != nil && it.block.Hash == hash && it.verdict == 0 {
+			it.verdict = v
+		}
+	}
+	e.drain(now)
+}
+
+// Jumped implements consensus.Engine.
+func (e *Engine) Jumped(now step.Now, tip *wire.Block) {
+	if tip.Header.Height < e.base.Height {
+		e.jump(now)
+		return
+	}
+	e.decided, e.jumping = tip, false
+	e.drain(now)
+}
+
+func (e *Engine) jump(now step.Now) {
+	e.jumping = true
+	hint := wire.NodeID{}
+	if l := e.leader(); l != nil {
+		hint = l.ID
+	}
+	e.app.CatchUp(now, consensus.Tip{Height: e.base.Height, Hash: e.base.Hash}, hint)
+}
+
+// Status implements consensus.Engine.
+func (e *Engine) Status() consensus.Status {
+	s := consensus.Status{Leading: e.leadTerm != 0}
+	if e.rn == nil {
+		return s
+	}
+	b := e.rn.BasicStatus()
+	s.View = b.HardState.GetTerm()
+	if l := e.leader(); l != nil {
+		s.Leader = l.ID
+	}
+	if e.leadTerm != 0 {
+		s.InFlight = int(e.tail.Header.Height - min(e.sealedH, e.tail.Header.Height))
+		e.rn.WithProgress(func(id uint64, _ etcd.ProgressType, pr etcdProgress) {
+			if m := e.boot.Members.BySlot(id); m != nil {
+				s.Peers = append(s.Peers, consensus.PeerStatus{ID: m.ID, Match: pr.Match})
+			}
+		})
+	}
+	return s
+}
+
+// leader is the member this node believes to lead, or nil.
+func (e *Engine) leader() *wire.Member {
+	if e.rn == nil {
+		return nil
+	}
+	return e.boot.Members.BySlot(e.rn.BasicStatus().SoftState.Lead)
+}
+
+func (e *Engine) term() uint64 { return e.rn.BasicStatus().HardState.GetTerm() }
+
+// item finds the log item of an index, or nil.
+func (e *Engine) item(index uint64) *item {
+	if index <= e.base.Index || index > e.base.Index+uint64(len(e.items)) {
+		return nil
+	}
+	return &e.items[index-e.base.Index-1]
+}
+
+func (e *Engine) lastIndex() uint64 { return e.base.Index + uint64(len(e.items)) }
+
+// at finds the log item that holds the block of a height, or nil.
+func (e *Engine) at(height uint64) *item {
+	index, ok := e.byH[height]
+	if !ok {
+		return nil
+	}
+	return e.item(index)
+}
+
+func (e *Engine) broadcast(msg []byte) {
+	for i := range e.boot.Members.Members {
+		if m := &e.boot.Members.Members[i]; m.ID != e.boot.Self {
+			e.app.Send(m.ID, msg)
+		}
+	}
+}
+
+// restore rebuilds raft's memory from the log.
+func (e *Engine) restore(log []step.Record) error {
+	voters := make([]uint64, 0, len(e.boot.Members.Members))
+	for _, m := range e.boot.Members.Members {
+		voters = append(voters, m.Slot)
+	}
+	// A new chain starts from a snapshot at index 1, so no bootstrap entries exist.
+	e.base = base{Index: 1, Term: 1, Hash: wire.Hash{}}
+	type logged struct {
+		e   *raftpb.Entry
+		seq uint64
+	}
+	var entries []logged
+	var seal *sealed
+	for _, r := range log {
+		switch r.Type {
+		case recEntry:
+			ent, err := decodeEntry(r.Data)
+			if err != nil {
+				return err
+			}
+			for n := len(entries); n > 0 && entries[n-1].e.GetIndex() >= ent.GetIndex(); n-- {
+				entries = entries[:n-1] // a later term replaced the tail
+			}
+			entries = append(entries, logged{ent, r.Seq})
+		case recState:
+			var h hardState
+			if err := wire.Unmarshal(r.Data, &h, 64); err != nil {
+				return err
+			}
+			e.state = &raftpb.HardState{Term: proto.Uint64(h.Term), Vote: proto.Uint64(h.Vote), Commit: proto.Uint64(h.Commit)}
+		case recBase:
+			var b base
+			if err := wire.Unmarshal(r.Data, &b, 128); err != nil {
+				return err
+			}
+			if b.Index >= e.base.Index {
+				e.base = b
+			}
+		case recSeal:
+			seal = new(sealed)
+			if err := wire.Unmarshal(r.Data, seal, wire.MaxSeal+128); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("raft: %w: log record type %d", wire.ErrEncoding, r.Type)
+		}
+	}
+	meta := &raftpb.SnapshotMetadata{
+		Index: proto.Uint64(e.base.Index), Term: proto.Uint64(e.base.Term), ConfState: &raftpb.ConfState{Voters: voters},
+	}
+	if err := e.ms.ApplySnapshot(&raftpb.Snapshot{Data: wire.Marshal(&e.base), Metadata: meta}); err != nil {
+		return err
+	}
+	e.durableIdx, e.requestedIdx, e.checkedIdx = e.base.Index, e.base.Index, e.base.Index
+	e.committedIdx, e.decidedIdx = e.base.Index, e.base.Index
+	var kept []*raftpb.Entry
+	for _, l := range entries {
+		if l.e.GetIndex() <= e.base.Index {
+			continue
+		}
+		if l.e.GetIndex() != e.lastIndex()+1 {
+			return fmt.Errorf("raft: log jumps from %d to %d", e.lastIndex(), l.e.GetIndex())
+		}
+		if err := e.push(l.e); err != nil {
+			return err
+		}
+		e.items[len(e.items)-1].seq = l.seq
+		kept = append(kept, l.e)
+	}
+	e.durableIdx = e.lastIndex()
+	if err := e.ms.Append(kept); err != nil {
+		return err
+	}
+	if e.state.GetCommit() < e.base.Index {
+		e.state.Commit = proto.Uint64(e.base.Index)
+	}
+	if e.state.GetTerm() < e.base.Term {
+		e.state.Term = proto.Uint64(e.base.Term)
+	}
+	if e.state.GetCommit() > e.lastIndex() {
+		return fmt.Errorf("raft: log ends at %d, before the committed %d", e.lastIndex(), e.state.GetCommit())
+	}
+	if x := e.boot.Executed.Header.Height; x > e.base.Height {
+		if it := e.at(x); it == nil || it.block.Hash != e.boot.Executed.Hash {
+			return fmt.Errorf("raft: state is at height %d, which the log does not hold", x)
+		}
+	}
+	if seal != nil {
+		e.early = seal
+	}
+	return e.ms.SetHardState(e.state)
+}
+
+// push adds an entry to the items.
+func (e *Engine) push(ent *raftpb.Entry) error {
+	it := item{index: ent.GetIndex(), term: ent.GetTerm(), size: len(ent.GetData())}
+	if len(ent.GetData()) > 0 {
+		b, err := consensus.DecodeBlock(ent.GetData())
+		if err != nil {
+			return err
+		}
+		it.block = b
+		part, err := quorum.EngineOf(b.Header)
+		if m := e.boot.Members.BySlot(part.Slot); err != nil || part.View != it.term || m == nil || m.ID != b.Header.Proposer {
+			it.verdict = consensus.Reject // decided by the entry alone, so the same everywhere
+		}
+		e.byH[b.Header.Height] = it.index
+	}
+	e.items = append(e.items, it)
+	return nil
+}
+
+// silent keeps the library's log lines, which carry free text, inside.
+type silent struct{}
+
+func (silent) Debug(...any)              {}
+func (silent) Debugf(string, ...any)     {}
+func (silent) Error(...any)              {}
+func (silent) Errorf(string, ...any)     {}
+func (silent) Info(...any)               {}
+func (silent) Infof(string, ...any)      {}
+func (silent) Warning(...any)            {}
+func (silent) Warningf(string, ...any)   {}
+func (silent) Fatal(v ...any)            { panic(fmt.Sprint(v...)) }
+func (silent) Fatalf(f string, v ...any) { panic(fmt.Sprintf(f, v...)) }
+func (silent) Panic(v ...any)            { panic(fmt.Sprint(v...)) }
+func (silent) Panicf(f string, v ...any) { panic(fmt.Sprintf(f, v...)) }

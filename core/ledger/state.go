@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"cloister/core/ledger/store"
+	"cloister/core/ledger/tree"
+	"cloister/wire"
+	"cloister/wire/smt"
+)
+
+// Bounds of state. A family that breaks one is defective, so they panic.
+const (
+	MaxKey   = 256      // bytes of a key
+	MaxValue = 64 << 10 // bytes of a value
+	MaxSaved = 256      // bytes of a value that Save will encode
+)
+
+// State is the state of one family as the current transaction sees it.
+type State struct {
+	over   *overlay
+	family string
+}
+
+// Get returns the value of a key, nil if it has none. It must not be changed.
+func (s State) Get(key []byte) ([]byte, error) {
+	c, err := s.over.cell(s.family, key)
+	if err != nil {
+		return nil, err
+	}
+	return c.now.bytes(), nil
+}
+
+// Set gives a key a value of 1 to MaxValue bytes, which must not be changed
+// afterwards.
+func (s State) Set(key, value []byte) error {
+	if len(value) == 0 || len(value) > MaxValue {
+		panic(fmt.Sprintf("ledger: family %s sets a value of %d bytes, 1 to %d", s.family, len(value), MaxValue))
+	}
+	return s.over.put(s.family, key, content{raw: value}, len(value))
+}
+
+// Delete removes a key, if it is there.
+func (s State) Delete(key []byte) error { return s.over.put(s.family, key, content{}, 0) }
+
+// Load is Get and decode for values that are a CBOR structure; ok is false if
+// the key has none. A value is decoded once per block, however often it is
+// loaded, so it must be treated as shared: what it points to must not be changed.
+func Load[T any](s State, key []byte) (v T, ok bool, err error) {
+	c, err := s.over.cell(s.family, key)
+	if err != nil || c.now.absent() {
+		return v, false, err
+	}
+	if p, same := c.now.decoded.(*T); same {
+		return *p, true, nil
+	}
+	p := new(T)
+	if err := wire.Unmarshal(c.now.bytes(), p, MaxValue); err != nil {
+		return v, false, fmt.Errorf("state of family %s under %x: %w", s.family, key, err)
+	}
+	c.now.decoded = p
+	return *p, true, nil
+}
+
+// Save is the counterpart of Load. The value is encoded once per block, however
+// often it is saved, and must then have at most MaxSaved bytes; larger
+// ones are for Set.
+func Save[T any](s State, key []byte, v T) error {
+	return s.over.put(s.family, key, content{decoded: &v}, 0)
+}
+
+// content is the value of a key in one of two forms, or in both: bytes, and a
+// pointer to what they decode to, which nobody changes. Neither: no value.
+type content struct {
+	raw     []byte
+	decoded any
+	changed bool // by this block
+}
+
+func (c *content) absent() bool { return c.raw == nil && c.decoded == nil }
+
+func (c *content) bytes() []byte {
+	if c.raw == nil && c.decoded != nil {
+		c.raw = wire.Marshal(c.decoded)
+		if len(c.raw) > MaxSaved {
+			panic(fmt.Sprintf("ledger: saved a %T of %d bytes, at most %d", c.decoded, len(c.raw), MaxSaved))
+		}
+	}
+	return c.raw
+}
+
+// cell is one key that a block touched.
+type cell struct {
+	key    []byte // in the store
+	before []byte // value before the block, nil if none
+	now    content
+}
+
+// overlay is state with the changes of the current block on top of what the
+// store has. Changes since a mark can be taken back.
+type overlay struct {
+	base    store.Reader
+	cells   map[string]*cell
+	order   []*cell // as touched
+	journal []change
+	spent   int    // of MaxBlockWrites
+	locked  bool   // reading only: a family that writes now is defective
+	key     []byte // memory for the key being looked up
+}
+
+// change remembers what a cell was.
+type change struct {
+	cell *cell
+	was  content
+}
+
+// MaxBlockWrites is the budget for what one block writes, its body included, in bytes. It keeps
+// the block's batch below store.MaxBatch: keyCost stands for what a changed
+// key costs besides values, which is mostly the tree pages on its path (1.4 KiB
+// at a million keys; more keys, or keys ground to lie deep, cost no more), and
+// the others for what is kept besides state.
+const (
+	MaxBlockWrites = 14 << 20
+	keyCost        = 2 << 10
+	txCost         = 128 // a result and a replay id
+	leafCost       = 32
+)
+
+func newOverlay(base store.Reader) *overlay {
+	return &overlay{base: base, cells: make(map[string]*cell)}
+}
+
+func (o *overlay) cell(family string, key []byte) (*cell, error) {
+	if len(key) > MaxKey {
+		panic(fmt.Sprintf("ledger: family %s uses a key of %d bytes, at most %d", family, len(key), MaxKey))
+	}
+	o.key = appendStateKey(o.key[:0], family, key)
+	if c, ok := o.cells[string(o.key)]; ok {
+		return c, nil
+	}
+	value, err := o.base.Get(o.key)
+	if err != nil {
+		return nil, err
+	}
+	c := &cell{key: bytes.Clone(o.key), before: value, now: content{raw: value}}
+	o.cells[string(c.key)] = c
+	o.order = append(o.order, c)
+	return c, nil
+}
+
+func (o *overlay) put(family string, key []byte, next content, size int) error {
+	if o.locked {
+		panic(fmt.Sprintf("ledger: state of family %s changed outside of Execute", family))
+	}
+	c, err := o.cell(family, key)
+	if err != nil {
+		return err
+	}
+	o.journal = append(o.journal, change{c, c.now})
+	if !c.now.changed {
+		o.spent += keyCost + len(c.before)
+	}
+	o.spent += size
+	next.changed = true
+	c.now = next
+	return nil
+}
+
+// rollback takes back every change since a mark.
+func (o *overlay) rollback(m mark) {
+	for i := len(o.journal) - 1; i >= m.changes; i-- {
+		c := &o.journal[i]
+		c.cell.now = c.was
+	}
+	clear(o.journal[m.changes:])
+	o.journal, o.spent = o.journal[:m.changes], m.spent
+}
+
+// write is one key whose value differs after the block.
+type write struct {
+	*cell
+	change tree.Change
+}
+
+// writes lists what the block changed, in the order of the tree.
+func (o *overlay) writes() []write {
+	var out []write
+	for _, c := range o.order {
+		if !c.now.changed || bytes.Equal(c.now.bytes(), c.before) {
+			continue
+		}
+		w := write{cell: c, change: tree.Change{Key: smt.KeyHash(applicationKey(c.key))}}
+		if !c.now.absent() {
+			w.change.Value = smt.ValueHash(c.now.bytes())
+		}
+		out = append(out, w)
+	}
+	slices.SortFunc(out, func(a, b write) int { return bytes.Compare(a.change.Key[:], b.change.Key[:]) })
+	return out
+}

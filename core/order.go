@@ -1,0 +1,338 @@
+package core
+
+import (
+	"slices"
+
+	"cloister/core/consensus"
+	"cloister/core/consensus/quorum"
+	"cloister/core/ledger"
+	"cloister/core/step"
+	"cloister/wire"
+	"cloister/wire/merkle"
+)
+
+// Pace of building.
+const (
+	cutMs   = 5  // with blocks in flight, the next is built when a transaction has waited so long
+	proofMs = 20 // after so long without work an empty block commits to the newest results
+)
+
+// built is what this node proposed last.
+type built struct {
+	height     uint64
+	execHeight uint64
+	at         int64 // elapsed ms
+}
+
+// check is a block on its way to a verdict.
+type check struct {
+	block     *wire.Block
+	committed bool
+	bodyDone  bool
+	bodyOK    bool
+	verdict   consensus.Verdict // 0: none yet
+	ids       []wire.Hash       // of its transactions, once bodyDone
+	then      func()            // catch-up waits for the verdict
+}
+
+// app is Node as its engine sees it (consensus.App).
+type app Node
+
+func (a *app) node() *Node { return (*Node)(a) }
+
+// Wanted implements consensus.App.
+func (a *app) Wanted(now step.Now) bool {
+	n := a.node()
+	if n.stopping || n.catch != nil || len(n.pending) > maxUnpublished {
+		return false
+	}
+	if n.pool.fresh == 0 {
+		return n.owesProof(now)
+	}
+	if n.built.height <= n.sealedH {
+		return true
+	}
+	l := n.cfg.Genesis.Limits
+	if n.pool.fresh >= int(l.BlockTxs) || n.pool.freshB >= int(l.BodyBytes)/2 {
+		return true
+	}
+	since, ok := n.pool.oldest()
+	return ok && now.Elapsed-since >= cutMs && now.Elapsed-n.built.at >= cutMs
+}
+
+// owesProof reports whether results exist that no header commits to yet, and
+// nothing else is coming that would.
+func (n *Node) owesProof(now step.Now) bool {
+	return n.tip.Busy > n.built.execHeight && n.tip.Busy > n.tip.Header.ExecHeight &&
+		n.tip.Hash == n.decided.Hash && n.built.height <= n.sealedH && now.Elapsed-n.built.at >= proofMs
+}
+
+// Build implements consensus.App.
+func (a *app) Build(now step.Now, parent *wire.Block, engine []byte, empty bool) *wire.Block {
+	n := a.node()
+	p, ok := n.points[parent.Hash]
+	switch {
+	case !ok:
+		return nil
+	case n.tip.Exec.Height < p.header.ExecHeight:
+		return nil // after a restart: what the parent commits to is not executed here yet
+	case parent.Header.Height-n.tip.Header.Height >= uint64(n.cfg.Genesis.Limits.ExecLag):
+		return nil
+	}
+	timeMs := max(p.header.TimeMs+1, n.clock(now))
+	var txs []*waiting
+	if !n.stopping {
+		txs = n.pool.take(timeMs)
+	}
+	if len(txs) == 0 && !empty && !n.owesProof(now) {
+		return nil
+	}
+	raws, leaves, ids := make([][]byte, len(txs)), make([]wire.Hash, len(txs)), make([]wire.Hash, len(txs))
+	for i, w := range txs {
+		raws[i], leaves[i], ids[i] = w.raw, w.leaf, w.id
+	}
+	exec := n.execs[n.tip.Exec.Height]
+	h := &wire.Header{
+		Version: wire.HeaderVersion, ChainID: n.chainID, Height: p.header.Height + 1, Epoch: n.members.Epoch,
+		TimeMs: timeMs, Parent: parent.Hash, Proposer: n.self.ID,
+		TxCount: uint32(len(txs)), TxRoot: merkle.Root(leaves),
+		DataRoot: exec.data, ExecHeight: n.tip.Exec.Height, ExecRoot: exec.root,
+		HistoryRoot: p.history.Root(), MembersHash: p.header.MembersHash,
+		EngineKind: p.header.EngineKind, Engine: engine,
+	}
+	if fault := n.headerFault(p, h); fault != 0 {
+		n.fatal(ExitQuarantine, NoteReject, h.Height, fault) // others would refuse it: this node is broken
+		return nil
+	}
+	b := &wire.Block{Header: h, Hash: h.Hash(), Body: wire.EncodeList(raws)}
+	n.extend(p, b)
+	// This node built it from checked transactions on its own state.
+	n.checks[b.Hash] = &check{block: b, bodyDone: true, bodyOK: true, verdict: consensus.Accept, ids: ids}
+	n.built = built{height: h.Height, execHeight: h.ExecHeight, at: now.Elapsed}
+	return b
+}
+
+// extend remembers a block so that children can name it as parent.
+func (n *Node) extend(parent *point, b *wire.Block) {
+	history := parent.history.Clone()
+	history.Append(merkle.LeafHash(b.Hash[:]))
+	n.points[b.Hash] = &point{header: b.Header, history: history}
+}
+
+// Adopt implements consensus.App.
+func (a *app) Adopt(_ step.Now, undecided []*wire.Block) {
+	n := a.node()
+	kept := map[wire.Hash]bool{}
+	for _, b := range undecided {
+		if c := n.checks[b.Hash]; c != nil && c.bodyDone {
+			for _, id := range c.ids {
+				kept[id] = true
+			}
+		}
+	}
+	n.pool.release(func(id wire.Hash) bool { return kept[id] })
+	n.built = built{}
+}
+
+// Check implements consensus.App.
+func (a *app) Check(now step.Now, b *wire.Block, committed bool) {
+	n := a.node()
+	c := n.checks[b.Hash]
+	if c == nil {
+		c = &check{block: b}
+		n.checks[b.Hash] = c
+		n.start(c)
+	}
+	c.committed = c.committed || committed
+	if c.verdict != 0 {
+		n.tell(c)
+		return
+	}
+	n.decideVerdict(c)
+}
+
+// start makes every test that needs nothing but the parent, and asks for the
+// body's signatures to be verified.
+func (n *Node) start(c *check) {
+	p, ok := n.points[c.block.Header.Parent]
+	if !ok {
+		c.verdict = consensus.Reject // engines ask parent first, so there is no parent
+		return
+	}
+	if reason := n.headerFault(p, c.block.Header); reason != 0 {
+		n.note(NoteReject, c.block.Header.Height, reason)
+		c.verdict = consensus.Reject
+		return
+	}
+	n.extend(p, c.block)
+	n.order = append(n.order, c)
+	h, body := c.block.Header, c.block.Body
+	chainID, families, limits := n.chainID, n.cfg.Families, n.cfg.Genesis.Limits
+	n.out.Add(step.Compute{F: func() any { return checkBody(chainID, families, limits, h, body) }, Token: n.ask(func(_ step.Now, result any, err error) {
+		v, _ := result.(bodyVerdict)
+		c.bodyDone, c.bodyOK, c.ids = true, err == nil && v.ok, v.ids
+		n.decideVerdict(c)
+		n.judgeAll()
+	})})
+}
+
+type bodyVerdict struct {
+	ok  bool
+	ids []wire.Hash
+}
+
+// checkBody is pure: the body has the transactions the header commits to, each
+// well formed and signed, valid at the block's time, none twice.
+func checkBody(chainID wire.Hash, families []ledger.Family, limits wire.Limits, h *wire.Header, body []byte) bodyVerdict {
+	raws, _, err := ledger.CheckBody(h, body, limits)
+	if err != nil {
+		return bodyVerdict{}
+	}
+	ids := make([]wire.Hash, len(raws))
+	seen := make(map[wire.Hash]struct{}, len(raws))
+	for i, c := range ledger.CheckTxs(raws, chainID, families) {
+		if _, twice := seen[c.ID]; c.Code != wire.OK || twice ||
+			c.Tx.NotAfterMs < h.TimeMs || c.Tx.NotAfterMs > h.TimeMs+wire.MaxValidity {
+			return bodyVerdict{}
+		}
+		seen[c.ID] = struct{}{}
+		ids[i] = c.ID
+	}
+	return bodyVerdict{ok: true, ids: ids}
+}
+
+// headerFault is the deterministic part of judging a header: 0, or a reason.
+func (n *Node) headerFault(p *point, h *wire.Header) uint64 {
+	l := n.cfg.Genesis.Limits
+	part, err := quorum.EngineOf(h)
+	proposer := n.members.BySlot(part.Slot)
+	switch {
+	case h.Version != wire.HeaderVersion || h.Flags != 0 || h.ChainID != n.chainID:
+		return 1
+	case h.Height != p.header.Height+1 || h.TimeMs <= p.header.TimeMs:
+		return 2
+	case h.Epoch != n.members.Epoch || h.MembersHash != p.header.MembersHash || h.EngineKind != p.header.EngineKind:
+		return 3
+	case err != nil || proposer == nil || proposer.ID != h.Proposer:
+		return 4
+	case h.TxCount > l.BlockTxs:
+		return 5
+	case h.HistoryRoot != p.history.Root():
+		return 6
+	case h.ExecHeight >= h.Height || h.ExecHeight < p.header.ExecHeight || h.Height-h.ExecHeight > uint64(l.ExecLag)+1:
+		return 7
+	}
+	return 0
+}
+
+// decideVerdict gives a verdict if everything it needs is known.
+func (n *Node) decideVerdict(c *check) {
+	h := c.block.Header
+	switch {
+	case c.verdict != 0:
+	case !c.bodyDone:
+		return
+	case !c.bodyOK:
+		n.note(NoteReject, h.Height, 8)
+		c.verdict = consensus.Reject
+	case h.ExecHeight > n.tip.Exec.Height:
+		return // later: this node has not executed so far
+	case n.otherState(h):
+		n.note(NoteExecRoot, h.Height, h.ExecHeight)
+		c.verdict = consensus.Reject
+	case !c.committed && h.TimeMs > n.localMs()+uint64(n.cfg.Genesis.Limits.ClockSkewMs) && n.aheadOfParent(h):
+		return // later: its time is ahead of this node's clock
+	default:
+		c.verdict = consensus.Accept
+	}
+	n.tell(c)
+}
+
+// otherState reports whether the header commits to another state than this
+// node computed. Heights below those remembered were final long ago.
+func (n *Node) otherState(h *wire.Header) bool {
+	e, ok := n.execs[h.ExecHeight]
+	return ok && (e.root != h.ExecRoot || e.data != h.DataRoot)
+}
+
+func (n *Node) aheadOfParent(h *wire.Header) bool {
+	p, ok := n.points[h.Parent]
+	return ok && h.TimeMs > p.header.TimeMs+uint64(n.cfg.Genesis.Limits.ClockSkewMs)
+}
+
+// tell passes a verdict on, after the engine's own call has ended.
+func (n *Node) tell(c *check) {
+	hash, v := c.block.Hash, c.verdict
+	n.deferred = append(n.deferred, func() { n.engine.Checked(n.now, hash, v) })
+	if then := c.then; then != nil {
+		c.then = nil
+		n.deferred = append(n.deferred, then)
+	}
+}
+
+// judgeAll looks again at blocks that waited, oldest first.
+func (n *Node) judgeAll() {
+	if len(n.order) == 0 {
+		return
+	}
+	for _, c := range n.order {
+		if c.verdict == 0 {
+			n.decideVerdict(c)
+		}
+	}
+	n.order = slices.DeleteFunc(n.order, func(c *check) bool { return c.verdict != 0 })
+}
+
+// Decide implements consensus.App.
+func (a *app) Decide(_ step.Now, b *wire.Block) { a.node().decide(b, nil) }
+
+// decide makes b the block of the next height and has it executed.
+func (n *Node) decide(b *wire.Block, seal []byte) {
+	n.decided = b
+	if c := n.checks[b.Hash]; c != nil {
+		for _, id := range c.ids {
+			n.pool.remove(id)
+		}
+		delete(n.checks, b.Hash)
+	}
+	s := &slot{block: b, seal: seal}
+	n.pending = append(n.pending, s)
+	n.out.Add(step.Execute{Block: b, Token: n.ask(func(_ step.Now, result any, err error) {
+		n.onExecuted(s, result, err)
+	})})
+}
+
+// Append implements consensus.App.
+func (a *app) Append(ref uint64, recs ...step.Record) {
+	n := a.node()
+	n.out.Add(step.Append{Recs: recs, Token: n.ask(func(now step.Now, result any, err error) {
+		done, ok := result.(step.LogDone)
+		if err != nil || !ok {
+			// A sync that failed gives no second chance: nothing may be promised.
+			n.fatal(ExitCorrupt, NoteIOFailed)
+			return
+		}
+		n.engine.Logged(now, ref, done.LastSeq)
+	})})
+}
+
+// Note implements consensus.App.
+func (a *app) Note(id uint16, numbers ...uint64) { a.node().note(id, numbers...) }
+
+// Fatal implements consensus.App.
+func (a *app) Fatal(id uint16, numbers ...uint64) { a.node().fatal(ExitQuarantine, id, numbers...) }
+
+// clock is the time a proposer gives a block: the median of the clocks the
+// voters reported last, this node's included, so that one bad clock moves nothing.
+func (n *Node) clock(now step.Now) uint64 {
+	clocks := []int64{now.Unix}
+	for _, m := range n.members.Members {
+		if p := n.peers[m.ID]; p != nil && p.clockMs != 0 && m.Role == wire.Voter {
+			clocks = append(clocks, p.clockMs+now.Elapsed-p.clockAt)
+		}
+	}
+	slices.Sort(clocks)
+	return uint64(max(0, clocks[(len(clocks)-1)/2]))
+}
+
+func (n *Node) localMs() uint64 { return uint64(max(0, n.now.Unix)) }

@@ -1,0 +1,396 @@
+package gate
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Streams is one end of the streams lane. Both ends keep the same table; the
+// core opens even streams with Dial, the host odd ones with Accepted.
+type Streams struct {
+	l     *lane
+	at    end
+	limit int // streams at a time
+	// dial starts the work for a Dial of the core; host end only. It must not
+	// wait.
+	dial func(s *Stream, addr string)
+
+	handshake, idle time.Duration // 0: not enforced at this end
+
+	mu       sync.Mutex
+	table    map[uint64]*Stream // what frames can still come for
+	live     int                // streams not yet closed by this end
+	next     uint64             // id the next stream of this end gets: even in the core
+	lastPeer uint64             // newest id given out by the other
+	greeted  []*Stream          // accepted, not authenticated, oldest first; core end only
+	queue    []*Stream          // accepted, not yet taken by Accept; core end only
+	queued   chan struct{}      // capacity 1: the queue is not empty
+	ended    chan struct{}      // the lane is gone
+}
+
+func newStreams(s *session, limit int) *Streams {
+	m := &Streams{
+		l: s.lanes[Streaming], at: s.at, limit: limit,
+		table: map[uint64]*Stream{}, queued: make(chan struct{}, 1), ended: s.done, next: 1,
+	}
+	if m.at == coreEnd {
+		m.handshake, m.idle = HandshakeTimeout, IdleTimeout
+		m.next = 2
+	}
+	m.l.recv = m.receive
+	m.l.gone = m.laneGone
+	return m
+}
+
+// Dial asks the host for a connection to addr (1..MaxAddr bytes) and waits for
+// it. Errors: ErrBusy at MaxStreams, ErrTooLarge, the context's error, the
+// host's refusal, or ErrGateClosed.
+func (m *Streams) Dial(ctx context.Context, addr string) (*Stream, error) {
+	if len(addr) == 0 || len(addr) > MaxAddr {
+		return nil, ErrTooLarge
+	}
+	s, err := m.open(addr, func(s *Stream) frame {
+		s.opening, s.opened = true, make(chan struct{})
+		return frame{typ: typeDial, id: s.id, head: []byte(addr)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-s.opened:
+	case <-ctx.Done():
+		s.Close()
+		return nil, ctx.Err()
+	}
+	s.mu.Lock()
+	err = s.err
+	if err == nil {
+		err = s.peerErr
+	}
+	s.mu.Unlock()
+	if err != nil {
+		s.Close()
+		if err == io.EOF {
+			err = ErrRefused
+		}
+		return nil, err
+	}
+	m.guard(s)
+	return s, nil
+}
+
+// open gives out the next id and tells the other side about it, both under one
+// lock so that ids increase on the wire.
+func (m *Streams) open(addr string, first func(*Stream) frame) (*Stream, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.l.s.ended() {
+		return nil, m.l.s.reason()
+	}
+	if m.live >= m.limit {
+		return nil, ErrBusy
+	}
+	s := newStream(m, m.next, addr)
+	m.next += 2
+	f := first(s)
+	m.table[s.id] = s
+	m.live++
+	m.l.urge(f)
+	return s, nil
+}
+
+// Accept returns the next stream that a peer opened through the host. The hint
+// is the host's word about where it came from: for logs only.
+func (m *Streams) Accept(ctx context.Context) (s *Stream, hint string, err error) {
+	for {
+		m.mu.Lock()
+		if len(m.queue) > 0 {
+			s, m.queue = m.queue[0], m.queue[1:]
+		}
+		if len(m.queue) > 0 {
+			m.signal()
+		}
+		m.mu.Unlock()
+		if s != nil {
+			return s, string(s.addr), nil
+		}
+		select {
+		case <-m.queued:
+		case <-ctx.Done():
+			return nil, "", ctx.Err()
+		case <-m.ended:
+			return nil, "", m.l.s.reason()
+		}
+	}
+}
+
+func (m *Streams) signal() {
+	select {
+	case m.queued <- struct{}{}:
+	default:
+	}
+}
+
+// receive handles one frame of the lane; only the reader calls it.
+func (m *Streams) receive(h header) error {
+	switch h.typ {
+	case typeBytes:
+		return m.takeBytes(h)
+	case typeDial, typeAccepted:
+		return m.takeNew(h)
+	case typeOpened, typeClose, typeWindow, typeShut:
+		return m.takeSignal(h)
+	}
+	return m.l.violation(h.typ, "greeting on an open lane")
+}
+
+// find returns the stream a frame is for, nil if it has ended here already. A
+// frame for an id that was never given out breaks the protocol.
+func (m *Streams) find(h header) (*Stream, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.table[h.id]
+	if s != nil {
+		return s, nil
+	}
+	unused := m.lastPeer + 1
+	if m.ours(h.id) {
+		unused = m.next
+	}
+	if h.id >= unused {
+		return nil, m.l.violation(h.typ, "stream %d was never opened", h.id)
+	}
+	return nil, nil
+}
+
+func (m *Streams) ours(id uint64) bool { return id%2 == 0 == (m.at == coreEnd) }
+
+func (m *Streams) takeBytes(h header) error {
+	s, err := m.find(h)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		_, err := m.l.r.Discard(h.n)
+		return err
+	}
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		_, err := m.l.r.Discard(h.n)
+		return err
+	}
+	if s.opening || s.peerShut || h.n > s.allowed {
+		defer s.mu.Unlock()
+		return m.l.violation(h.typ, "stream %d: %d bytes, window %d, opening %v, shut %v", h.id, h.n, s.allowed, s.opening, s.peerShut)
+	}
+	s.allowed -= h.n
+	a, b := s.in.reserve(h.n)
+	s.mu.Unlock()
+	// The reader may wait here for the rest of the frame; the stream stays
+	// usable, so its deadlines hold.
+	if _, err := io.ReadFull(m.l.r, a); err != nil {
+		return err
+	}
+	if _, err := io.ReadFull(m.l.r, b); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.in.publish()
+	s.busy.Store(true)
+	s.readable.Broadcast()
+	s.mu.Unlock()
+	return nil
+}
+
+// takeNew handles Dial at the host and Accepted at the core.
+func (m *Streams) takeNew(h header) error {
+	p, err := m.l.payload(h)
+	if err != nil {
+		return err
+	}
+	text := string(p)
+	giveBuffer(p)
+	m.mu.Lock()
+	if m.ours(h.id) || h.id <= m.lastPeer {
+		m.mu.Unlock()
+		return m.l.violation(h.typ, "id %d after %d", h.id, m.lastPeer)
+	}
+	m.lastPeer = h.id
+	if m.live >= m.limit {
+		m.mu.Unlock()
+		return m.l.reply(frame{typ: typeClose, id: h.id, head: binary.BigEndian.AppendUint16(nil, failCode(ErrBusy))})
+	}
+	s := newStream(m, h.id, text)
+	m.table[s.id] = s
+	m.live++
+	if h.typ == typeDial {
+		s.opening, s.opened = true, make(chan struct{})
+		m.mu.Unlock()
+		m.dial(s, text)
+		return nil
+	}
+	s.listener, s.addr = text[0], Addr(text[1:])
+	var oldest *Stream
+	if len(m.greeted) >= maxGreeted {
+		oldest = m.greeted[0]
+	}
+	m.greeted = append(m.greeted, s)
+	m.queue = append(m.queue, s)
+	m.signal()
+	m.mu.Unlock()
+	if oldest != nil {
+		oldest.drop(ErrStreamDropped, failCode(ErrBusy))
+	}
+	m.guard(s)
+	return nil
+}
+
+// takeSignal handles the small frames about one stream.
+func (m *Streams) takeSignal(h header) error {
+	p, err := m.l.payload(h)
+	if err != nil {
+		return err
+	}
+	defer giveBuffer(p)
+	s, err := m.find(h)
+	if s == nil {
+		return err
+	}
+	switch h.typ {
+	case typeClose:
+		m.mu.Lock()
+		delete(m.table, s.id)
+		waiting := slices.Index(m.queue, s)
+		m.mu.Unlock()
+		s.peerClosed(binary.BigEndian.Uint16(p))
+		if waiting >= 0 {
+			s.Close() // nobody else will
+		}
+		return nil
+	case typeWindow:
+		return m.takeWindow(h, s, int64(binary.BigEndian.Uint32(p)))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil
+	}
+	if h.typ == typeOpened {
+		if !s.opening || !m.ours(s.id) {
+			return m.l.violation(h.typ, "stream %d was not being opened", h.id)
+		}
+		s.opening = false
+		close(s.opened)
+		s.writable.Broadcast()
+		return nil
+	}
+	if s.opening || s.peerShut {
+		return m.l.violation(h.typ, "stream %d: shut out of turn", h.id)
+	}
+	s.peerShut = true
+	s.readable.Broadcast()
+	return nil
+}
+
+func (m *Streams) takeWindow(h header, s *Stream, n int64) error {
+	s.mu.Lock()
+	if s.err == nil && (s.opening || n == 0 || int64(s.credit)+n > WideWindow) {
+		s.mu.Unlock()
+		return m.l.violation(h.typ, "window of stream %d grows by %d", h.id, n)
+	}
+	if s.err != nil {
+		s.mu.Unlock()
+		return nil
+	}
+	s.credit += int(n)
+	give := 0
+	if m.at == hostEnd && s.credit > Window {
+		// The core trusts the peer now; the host cannot tell by itself and
+		// follows with its own window.
+		give = s.widen()
+	}
+	s.writable.Broadcast()
+	s.mu.Unlock()
+	if give == 0 {
+		return nil
+	}
+	return m.l.reply(s.windowFrame(give))
+}
+
+// guard starts the handshake and idle limits of an open stream.
+func (m *Streams) guard(s *Stream) {
+	if m.handshake == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over.Load() {
+		return
+	}
+	s.guards = append(s.guards, time.AfterFunc(m.handshake, func() {
+		s.mu.Lock()
+		trusted := s.trusted
+		s.mu.Unlock()
+		if !trusted {
+			s.drop(ErrStreamDropped, 0)
+		}
+	}))
+	quiet := 0 // half periods without a byte
+	var idle *time.Timer
+	idle = time.AfterFunc(m.idle/2, func() {
+		if s.busy.Swap(false) {
+			quiet = 0
+		} else if quiet++; quiet == 2 {
+			s.drop(ErrStreamDropped, 0)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.over.Load() {
+			idle.Reset(m.idle / 2)
+		}
+	})
+	s.guards = append(s.guards, idle)
+}
+
+// trust takes s off the list of streams that may be pushed out.
+func (m *Streams) trust(s *Stream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.greeted = without(m.greeted, s)
+}
+
+// forget is called once per stream, when this end is done with it.
+func (m *Streams) forget(s *Stream) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.table, s.id)
+	m.live--
+	m.greeted = without(m.greeted, s)
+	m.queue = without(m.queue, s)
+}
+
+func without(list []*Stream, s *Stream) []*Stream {
+	if i := slices.Index(list, s); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// laneGone ends every stream; the reader calls it when it stops.
+func (m *Streams) laneGone() {
+	m.mu.Lock()
+	var all []*Stream
+	for _, s := range m.table {
+		all = append(all, s)
+	}
+	m.mu.Unlock()
+	for _, s := range all {
+		s.drop(m.l.s.reason(), 0)
+	}
+}

@@ -1,0 +1,55 @@
+package notary
+
+import (
+	"context"
+
+	"cloister/wire"
+)
+
+// Kept is the newest record of a path and where the ledger holds it.
+type Kept struct {
+	Record
+	Recorded
+}
+
+// History is what a chain says about a tree.
+type History struct {
+	Signer  wire.PublicKey // whose records count; zero if the chain has none
+	Newest  map[string]Kept
+	Records int // that count, older ones included
+	Foreign int // records by other signers, and malformed ones
+}
+
+// ReadHistory folds a chain's verified entries to the newest record per path.
+// by names the signer; the zero account means the signer of the chain's first
+// record, which is whoever started to notarize there.
+func ReadHistory(ctx context.Context, l Ledger, chain wire.Hash, by wire.Account) (*History, error) {
+	h := &History{Newest: map[string]Kept{}}
+	for e, err := range l.Entries(ctx, chain) {
+		if err != nil {
+			return nil, err
+		}
+		r, isRecord, err := DecodeRecord(e.Bytes)
+		if !isRecord {
+			continue
+		}
+		if err != nil || !h.counts(r.Key, by) {
+			h.Foreign++
+			continue
+		}
+		h.Records++
+		if old, ok := h.Newest[r.Path]; !ok || r.AtMs > old.AtMs {
+			h.Newest[r.Path] = Kept{*r, e.Recorded}
+		}
+	}
+	return h, nil
+}
+
+// counts decides whether a good signature by key belongs to this history, and
+// settles whose history it is.
+func (h *History) counts(key wire.PublicKey, by wire.Account) bool {
+	if h.Signer == (wire.PublicKey{}) && (by == wire.Account{} || wire.AccountOf(key) == by) {
+		h.Signer = key
+	}
+	return key == h.Signer
+}
