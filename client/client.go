@@ -22,7 +22,8 @@ import (
 const (
 	maxResponse  = 12 << 20 // bytes of one answer: the largest block with its results
 	maxEndpoints = 64
-	maxPage      = 1000 // the server's bound for headers and entries
+	maxPage      = 1000             // the server's bound for headers and entries
+	maxCover     = 30 * time.Second // the server's bound for waiting
 )
 
 // Options fit a client to its use. The zero value is good for most.
@@ -31,6 +32,9 @@ type Options struct {
 	// Wait bounds how long Submit waits for the seal when its context has no
 	// earlier end. Zero: DefaultWait.
 	Wait time.Duration
+	// Cover bounds how long a host waits for the seal that proves a receipt.
+	// Zero: DefaultCover.
+	Cover time.Duration
 	// Queue bounds the transactions that wait to be sent. Zero: DefaultQueue.
 	Queue int
 	TLS   *tls.Config // for https endpoints; nil: the system's roots
@@ -41,6 +45,7 @@ type Options struct {
 // Defaults of Options.
 const (
 	DefaultWait  = 60 * time.Second
+	DefaultCover = 10 * time.Second
 	DefaultQueue = 16_384
 )
 
@@ -82,6 +87,10 @@ func Dial(endpoints []string, genesis *wire.Genesis, opts Options) (*Client, err
 	if opts.Wait == 0 {
 		opts.Wait = DefaultWait
 	}
+	if opts.Cover == 0 {
+		opts.Cover = DefaultCover
+	}
+	opts.Cover = min(opts.Cover, maxCover)
 	if opts.Queue == 0 {
 		opts.Queue = DefaultQueue
 	}

@@ -191,9 +191,6 @@ func (l *EntryList) Entries(ctx context.Context) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		for next := uint64(0); next < uint64(len(l.Hashes)); {
 			page, _, err := l.client.entryPage(ctx, l.State.ID, next, l.Hashes[next:])
-			if err == nil && len(page) == 0 {
-				err = wire.Faultf(wire.ErrProof, "no entries come after number %d, of %d", next, len(l.Hashes))
-			}
 			if err != nil {
 				yield(nil, err)
 				return
@@ -209,7 +206,7 @@ func (l *EntryList) Entries(ctx context.Context) iter.Seq2[*Entry, error] {
 }
 
 // entryPage fetches entries with their bytes. Where want is not nil it holds
-// the hashes they must have; what comes beyond it is left out.
+// the hashes they must have, at least one; what comes beyond it is left out.
 func (c *Client) entryPage(ctx context.Context, chain wire.Hash, from uint64, want []wire.Hash) (page []*Entry, more bool, err error) {
 	err = c.do(ctx, "entries", func(ctx context.Context, e *endpoint) error {
 		res, err := e.ledger.Entries(ctx, connect.NewRequest(&pb.EntriesRequest{
@@ -219,8 +216,11 @@ func (c *Client) entryPage(ctx context.Context, chain wire.Hash, from uint64, wa
 			return err
 		}
 		list := res.Msg.Entries
-		if want != nil && len(list) > len(want) {
-			list = list[:len(want)]
+		if want != nil {
+			list = list[:min(len(list), len(want))]
+			if len(list) == 0 {
+				return wire.Faultf(wire.ErrProof, "no entries come after number %d, though there are %d more", from, len(want))
+			}
 		}
 		page, more = make([]*Entry, 0, len(list)), res.Msg.More && len(list) > 0
 		for i, m := range list {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -87,7 +88,8 @@ func (c *Client) verifyState(family string, key, proof []byte, after uint64) (*q
 }
 
 // Receipt returns what a transaction's receipt proves, verified, and the file.
-// Errors: ErrNotFound, ErrNotCovered while nothing proves as much.
+// An executed receipt needs a sealed block after the transaction's own; each
+// host is given Options.Cover to come to it. Errors: ErrNotFound, ErrNotCovered.
 func (c *Client) Receipt(ctx context.Context, tx wire.Hash, kind receipt.Kind) (*receipt.Verified, []byte, error) {
 	return c.receipt(ctx, &pb.ReceiptRequest{Of: &pb.ReceiptRequest_TxId{TxId: tx.String()}}, kind, func(v *receipt.Verified) bool {
 		return v.TxID == tx
@@ -111,6 +113,7 @@ func (c *Client) receipt(ctx context.Context, req *pb.ReceiptRequest, kind recei
 	default:
 		return nil, nil, wire.Faultf(wire.ErrBadRequest, "a receipt is %q or %q", receipt.Ordered, receipt.Executed)
 	}
+	req.WaitMs = uint32(c.opts.Cover / time.Millisecond)
 	var v *receipt.Verified
 	var file []byte
 	err := c.do(ctx, "receipt", func(ctx context.Context, e *endpoint) error {

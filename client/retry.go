@@ -52,7 +52,7 @@ func (c *Client) do(ctx context.Context, what string, f func(ctx context.Context
 // failed is not hidden behind a host that was merely busy.
 func (c *Client) retry(ctx context.Context, what string, f func(ctx context.Context, e *endpoint) (progress bool, err error)) error {
 	var lie error
-	lies := 0
+	useless := 0 // answers that did not verify, or that no seal proves yet
 	for attempt := 1; ; attempt++ {
 		at := c.current.Load()
 		e := &c.endpoints[int(at)%len(c.endpoints)]
@@ -62,15 +62,18 @@ func (c *Client) retry(ctx context.Context, what string, f func(ctx context.Cont
 		}
 		err = fmt.Errorf("%s: %s: %w", what, e, err)
 		if progress {
-			attempt, lies, lie = 1, 0, nil
+			attempt, useless, lie = 1, 0, nil
 		}
 		if unproven(err) {
-			lie, lies = err, lies+1
+			lie = err
+		}
+		if unproven(err) || wire.CodeOf(err) == wire.ErrNotCovered {
+			useless++ // hosts wait for seals themselves: asking each once is enough
 		}
 		if wire.CodeOf(err) == wire.ErrNotReady {
 			c.seen.forgetClaims() // perhaps only because of a height nobody proved
 		}
-		if !worth(err) || attempt >= c.opts.Retry.Attempts || lies >= len(c.endpoints) {
+		if !worth(err) || attempt >= c.opts.Retry.Attempts || useless >= len(c.endpoints) {
 			if lie != nil {
 				return lie
 			}

@@ -78,9 +78,7 @@ func (c *Client) SubmitAsync(ctx context.Context, tx *wire.Tx) (*TxStatus, error
 	return st, nil
 }
 
-// SubmitProved is Submit, then a verified receipt of what execution did. The
-// receipt needs a sealed block after the transaction's own; while there is none
-// it is asked for by the retry policy, then ErrNotCovered.
+// SubmitProved is Submit, then Receipt of what execution did.
 func (c *Client) SubmitProved(ctx context.Context, tx *wire.Tx) (*receipt.Verified, []byte, error) {
 	if _, err := c.Submit(ctx, tx); err != nil {
 		return nil, nil, err

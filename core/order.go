@@ -61,8 +61,12 @@ func (a *app) Wanted(now step.Now) bool {
 }
 
 // owesProof reports whether results exist that no header commits to yet, and
-// nothing else is coming that would.
+// nothing else is coming that would. What the genesis set is such a result:
+// without a first block no balance could be proved.
 func (n *Node) owesProof(now step.Now) bool {
+	if n.tip.Header.Height == 0 && n.built.height == 0 {
+		return true
+	}
 	return n.tip.Busy > n.built.execHeight && n.tip.Busy > n.tip.Header.ExecHeight &&
 		n.tip.Hash == n.decided.Hash && n.built.height <= n.sealedH && now.Elapsed-n.built.at >= proofMs
 }

@@ -30,6 +30,9 @@ func (a *app) Sealed(_ step.Now, height uint64, hash wire.Hash, seal []byte) {
 		return
 	}
 	n.sealedH = height
+	if p := n.points[hash]; p != nil {
+		n.proof = proofPoint{header: p.header, sealed: query.SealedHeader{Header: wire.Marshal(p.header), Seal: seal}}
+	}
 	for _, s := range n.pending {
 		if s.block.Header.Height == height && s.block.Hash == hash {
 			s.seal = seal
@@ -89,9 +92,6 @@ func (n *Node) publish() {
 		}
 		n.pending = n.pending[1:]
 		s.final.Seal = s.seal
-		if len(s.seal) > 0 {
-			n.proof = proofPoint{header: h, sealed: query.SealedHeader{Header: wire.Marshal(h), Seal: s.seal}}
-		}
 		if h.Height <= n.archived {
 			continue
 		}

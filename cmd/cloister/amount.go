@@ -12,6 +12,9 @@ import (
 // decimals of a factoid: 1 factoid is 10^8 factoshis.
 const decimals = 8
 
+// oneFactoid in factoshis.
+const oneFactoid = 100_000_000
+
 // parseAmount reads factoids, such as 12 or 0.00012, and returns factoshis.
 func parseAmount(s string) (uint64, error) {
 	whole, part, dotted := strings.Cut(s, ".")
@@ -27,8 +30,7 @@ func parseAmount(s string) (uint64, error) {
 
 // amount shows factoshis as factoids.
 func amount(factoshis uint64) string {
-	const one = 100_000_000
-	s := fmt.Sprintf("%d.%08d", factoshis/one, factoshis%one)
+	s := fmt.Sprintf("%d.%08d", factoshis/oneFactoid, factoshis%oneFactoid)
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 

@@ -43,7 +43,6 @@ func ok(t *testing.T, stdin string, args ...string) string {
 }
 
 const (
-	sandboxSecret  = "Fs3E9gV6DXsYzf7Fqx1fVBQPQXV695eP3k5XbmHEZVRLkMdD9qCK"
 	sandboxAddress = "FA2jK2HcLnRdS94dEcU27rF3meoJfpUcZPSinpb7AwQvPRY6RL1Q"
 )
 

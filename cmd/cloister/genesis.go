@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type founding struct {
 	name        string
 	engine      string
 	rate        uint64
-	members     []wire.GenesisMember
+	members     []*member
 	allocations []token.Allocation
 	at          time.Time
 }
@@ -43,8 +44,16 @@ func (f *founding) genesis() (*wire.Genesis, error) {
 	}
 	g := &wire.Genesis{
 		Version: 1, Name: f.name, TimeMs: uint64(f.at.UnixMilli()), Engine: f.engine, Restart: "trust-disk", TEE: "none",
-		Limits: wire.DefaultLimits, Members: f.members,
+		Limits:   wire.DefaultLimits,
 		Families: []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name}},
+	}
+	names := map[string]bool{}
+	for _, m := range f.members {
+		if names[m.Name] {
+			return nil, bad("two members are named %q", m.Name)
+		}
+		names[m.Name] = true
+		g.Members = append(g.Members, wire.GenesisMember{Name: m.Name, Key: m.Key})
 	}
 	// Reading back what is written is the one check that cannot differ from
 	// what every node does with the file.
@@ -89,9 +98,8 @@ func genesisNew(a *app) *cobra.Command {
 Each operator runs 'cloister init' and sends its member.json to one of them, who
 makes the genesis file and gives it back to all. Everything that users verify
 rests on this file: publish its chain id where they can compare it.`,
-		Example: `  cloister init --home ./v1 --name first
-  cloister genesis new --name example --engine solo --member ./v1/member.json --fund $(cloister keys show --json | grep -o 'FA[1-9A-Za-z]*')=1000,500 --file ./genesis-example.json`,
-		Args: cobra.NoArgs,
+		Example: "  cloister genesis new --name example --engine solo --member ./solo/member.json --fund FA2jK2HcLnRdS94dEcU27rF3meoJfpUcZPSinpb7AwQvPRY6RL1Q=1000,500 --file ./solo/genesis.json",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			f := founding{name: name, engine: engine, rate: rate, at: time.Now()}
 			for _, m := range members {
@@ -115,7 +123,9 @@ rests on this file: publish its chain id where they can compare it.`,
 			if err := writeNew(file, g.File(), 0o644); err != nil {
 				return err
 			}
-			return a.print(showGenesis(g, file))
+			s := showGenesis(g, file)
+			s.Peers = peerTable(f.members)
+			return a.print(s)
 		},
 	}
 	fl := c.Flags()
@@ -138,6 +148,7 @@ type shownGenesis struct {
 	ChainID wire.Hash     `json:"chain_id"`
 	File    string        `json:"file"`
 	Genesis *wire.Genesis `json:"genesis"`
+	Peers   string        `json:"peers,omitempty"` // section of every host's node.toml
 }
 
 func showGenesis(g *wire.Genesis, file string) *shownGenesis {
@@ -162,6 +173,9 @@ func (s *shownGenesis) text(w io.Writer) {
 		rows[i] = []string{strconv.Itoa(i + 1), shown(m.Name), wire.NodeIDOf(m.Key).String()}
 	}
 	table(w, []string{"SLOT", "MEMBER", "NODE"}, rows)
+	if s.Peers != "" {
+		fmt.Fprintf(w, "\nEvery host needs this file as genesis.json, and in its node.toml:\n%s", s.Peers)
+	}
 }
 
 func genesisShow(a *app) *cobra.Command {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	"cloister/wire"
 )
@@ -14,34 +16,49 @@ const (
 	maxMember    = 4096
 )
 
-// member is member.json: the public identity of a validator's core.
+// member is member.json: the public identity of a validator's core, and where
+// other validators reach it.
 type member struct {
-	Format string         `json:"format"`
-	Name   string         `json:"name"`
-	Key    wire.PublicKey `json:"key"`
-	Node   wire.NodeID    `json:"node"` // of the key
+	Format  string         `json:"format"`
+	Name    string         `json:"name"`
+	Key     wire.PublicKey `json:"key"`
+	Node    wire.NodeID    `json:"node"`    // of the key
+	Address string         `json:"address"` // host:port; empty if it serves no peers
 }
 
-func newMember(name string, key wire.PublicKey) *member {
-	return &member{Format: memberFormat, Name: name, Key: key, Node: wire.NodeIDOf(key)}
+func newMember(name string, key wire.PublicKey, address string) *member {
+	return &member{Format: memberFormat, Name: name, Key: key, Node: wire.NodeIDOf(key), Address: address}
 }
 
 func (m *member) text(w io.Writer) {
-	fields(w, "member", shown(m.Name), "key", m.Key.String(), "node", m.Node.String())
+	fields(w, "member", shown(m.Name), "key", m.Key.String(), "node", m.Node.String(), "address for peers", shown(m.Address))
 }
 
 // readMember reads a member.json.
-func readMember(name string) (wire.GenesisMember, error) {
+func readMember(name string) (*member, error) {
 	b, err := readFile(name, maxMember)
 	if err != nil {
-		return wire.GenesisMember{}, err
+		return nil, err
 	}
 	m := new(member)
 	if err := wire.DecodeJSON(b, m, maxMember); err != nil {
-		return wire.GenesisMember{}, bad("%s: %v", name, err)
+		return nil, bad("%s: %v", name, err)
 	}
 	if m.Format != memberFormat || m.Node != wire.NodeIDOf(m.Key) {
-		return wire.GenesisMember{}, bad("%s is not a member.json made by 'cloister init'", name)
+		return nil, bad("%s is not a member.json made by 'cloister init'", name)
 	}
-	return wire.GenesisMember{Name: m.Name, Key: m.Key}, nil
+	return m, nil
+}
+
+// peerTable is the section of node.toml by which hosts find each other. A
+// host's own line does no harm, so all hosts can have the same.
+func peerTable(members []*member) string {
+	var b strings.Builder
+	fmt.Fprintln(&b, "[peers]")
+	for _, m := range members {
+		if m.Address != "" {
+			fmt.Fprintf(&b, "%q = %q\n", m.Node, m.Address)
+		}
+	}
+	return b.String()
 }

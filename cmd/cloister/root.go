@@ -41,9 +41,9 @@ type app struct {
 
 // nouns has one line per noun of the command line.
 var nouns = []func(*app) *cobra.Command{
-	genesisCommand, nodeCommand,
+	devCommand, initCommand, genesisCommand, startCommand, nodeCommand,
 	keysCommand, tokenCommand, chainCommand, entryCommand, notarizeCommand,
-	receiptCommand, blockCommand, txCommand, versionCommand,
+	receiptCommand, blockCommand, txCommand, benchCommand, versionCommand,
 }
 
 func (a *app) root() *cobra.Command {

@@ -42,7 +42,7 @@ func (l *Ledger) Execute(b *wire.Block) (done *Executed, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("executing height %d: item %d: %w", h.Height, i, err)
 		}
-		results[i] = wire.Marshal(result)
+		results[i] = result.Bytes()
 	}
 	return l.commit(h, b.Body, p, results)
 }

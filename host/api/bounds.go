@@ -74,7 +74,8 @@ func refuse(w http.ResponseWriter, r *http.Request, errs *connect.ErrorWriter, e
 	http.Error(w, err.Error(), wire.CodeOf(err).Info().HTTP)
 }
 
-// countedBody refuses to read further when all requests together hold too much.
+// countedBody refuses to read further when a request, or all together, hold too
+// much.
 type countedBody struct {
 	io.ReadCloser
 	bounds *bounds
@@ -84,7 +85,11 @@ type countedBody struct {
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.held += int64(n)
-	if total := c.bounds.buffered.Add(int64(n)); total > c.bounds.limits.Buffered {
+	total := c.bounds.buffered.Add(int64(n))
+	if c.held > MaxRequest {
+		return n, connectError(wire.Faultf(wire.ErrTooLarge, "request of more than %d bytes", MaxRequest))
+	}
+	if total > c.bounds.limits.Buffered {
 		return n, connectError(wire.Faultf(wire.ErrBusy, "requests of %d bytes are in progress", total))
 	}
 	return n, err

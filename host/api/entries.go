@@ -8,7 +8,6 @@ import (
 	pb "cloister/gen/cloister/v1"
 	"cloister/host/archive"
 	"cloister/wire"
-	"cloister/wire/receipt"
 	"cloister/wire/record"
 )
 
@@ -95,39 +94,4 @@ func publicEntry(e *archive.Entry) *pb.EntryRecord {
 		Hash: e.Hash.String(), ChainId: e.Chain.String(), Seq: e.Seq, TxId: e.Tx.String(),
 		Height: e.Height, TimeMs: e.TimeMs, Raw: e.Bytes,
 	}
-}
-
-// Receipt implements the Ledger service.
-func (s *Server) Receipt(ctx context.Context, req *connect.Request[pb.ReceiptRequest]) (*connect.Response[pb.ReceiptResponse], error) {
-	var tx wire.Hash
-	var err error
-	switch of := req.Msg.Of.(type) {
-	case *pb.ReceiptRequest_TxId:
-		tx, err = parseID("tx_id", of.TxId)
-	case *pb.ReceiptRequest_EntryHash:
-		if tx, err = parseID("entry_hash", of.EntryHash); err == nil {
-			var e *archive.Entry
-			if e, err = s.archive.Entry(tx); err == nil {
-				tx = e.Tx
-			}
-		}
-	default:
-		err = wire.Faultf(wire.ErrBadRequest, "say of what: tx_id or entry_hash")
-	}
-	if err != nil {
-		return nil, err
-	}
-	kind := receipt.Ordered
-	switch req.Msg.Kind {
-	case pb.ReceiptKind_RECEIPT_KIND_UNSPECIFIED, pb.ReceiptKind_RECEIPT_KIND_ORDERED:
-	case pb.ReceiptKind_RECEIPT_KIND_EXECUTED:
-		kind = receipt.Executed
-	default:
-		return nil, wire.Faultf(wire.ErrBadRequest, "receipt kind %d is unknown", req.Msg.Kind)
-	}
-	file, err := s.archive.Receipt(tx, kind)
-	if err != nil {
-		return nil, err
-	}
-	return connect.NewResponse(&pb.ReceiptResponse{File: file, TxId: tx.String()}), nil
 }

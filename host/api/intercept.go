@@ -7,6 +7,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	pb "cloister/gen/cloister/v1"
 	"cloister/wire"
 )
 
@@ -60,7 +61,7 @@ func (i *interceptor) end(ctx context.Context, procedure string, begin time.Time
 // refuses with ErrNotReady rather than answer from the past.
 func (s *Server) catchUp(ctx context.Context, req any) error {
 	r, ok := req.(interface{ GetAfterHeight() uint64 })
-	if !ok || r.GetAfterHeight() <= s.archived.now() {
+	if !ok || r.GetAfterHeight() == 0 {
 		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, behindWait)
@@ -71,5 +72,8 @@ func (s *Server) catchUp(ctx context.Context, req any) error {
 		}
 		return wire.Faultf(wire.ErrNotReady, "this host has block %d, the request wants %d", s.archived.now(), r.GetAfterHeight())
 	}
-	return nil
+	if _, writes := req.(*pb.SubmitRequest); writes {
+		return nil // the core is that far; what the archive shows does not matter
+	}
+	return s.archive.Settle(r.GetAfterHeight())
 }

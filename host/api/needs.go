@@ -97,11 +97,14 @@ type Archive interface {
 	// Consistency proves that the history of size from begins that of size to
 	// (merkle.VerifyConsistency). Errors: ErrBadRequest unless from <= to <= Height()+1.
 	Consistency(from, to uint64) ([]wire.Hash, error)
+	// Settle waits until a block that Watch has shown is visible to every method
+	// above. Errors: those of the disk.
+	Settle(height uint64) error
 	// Watch calls f for every block from then on, in height order and one call
-	// at a time, after the block is durable and visible to every method above.
-	// f returns quickly and calls no method of the archive. A block is shown to
-	// f or was visible before Watch returned, or both; never neither. stop ends
-	// the calls and returns when none is running.
+	// at a time, when the block is final; it becomes visible to the methods above
+	// a little later. f returns quickly and calls no method of the archive. A
+	// block is shown to f or was visible before Watch returned, or both; never
+	// neither. stop ends the calls and returns when none is running.
 	Watch(f func(archive.Appended)) (stop func())
 }
 

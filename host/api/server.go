@@ -111,7 +111,8 @@ func (s *Server) appended(a archive.Appended) {
 func (s *Server) routes(mount map[string]http.Handler, registry *prometheus.Registry) http.Handler {
 	opts := []connect.HandlerOption{
 		connect.WithInterceptors(&interceptor{s}),
-		connect.WithReadMaxBytes(MaxRequest),
+		// countedBody refuses earlier, with a code; this bounds what it cannot see.
+		connect.WithReadMaxBytes(2 * MaxRequest),
 		connect.WithSendMaxBytes(MaxResponse),
 		// A small compressed request could unfold to MaxRequest, thousands at a
 		// time; what is submitted hardly compresses.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 
 	"connectrpc.com/connect"
 
@@ -52,28 +51,18 @@ func (s *Server) state(ctx context.Context, family string, key []byte, atLeast u
 	if _, err := query.DecodeStateRequest(body); err != nil {
 		return nil, err // out of bounds: the core need not see it
 	}
-	wait, cancel := context.WithTimeout(ctx, behindWait)
-	defer cancel()
-	for {
-		sealed := s.sealed.now()
+	var st *query.State
+	err := s.onceCovered(ctx, behindWait, func() error {
 		answer, err := s.query(ctx, query.KindState, body)
-		if err == nil {
-			st, err := query.DecodeState(answer)
-			if err != nil {
-				return nil, coreFault("state", err)
-			}
-			return st, nil
+		if err != nil {
+			return err
 		}
-		if !errors.Is(err, wire.ErrNotCovered) {
-			return nil, err
+		if st, err = query.DecodeState(answer); err != nil {
+			return coreFault("state", err)
 		}
-		if s.sealed.reach(wait, sealed+1) != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			return nil, err
-		}
-	}
+		return nil
+	})
+	return st, err
 }
 
 func (s *Server) query(ctx context.Context, kind uint16, body []byte) ([]byte, error) {

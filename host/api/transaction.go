@@ -68,6 +68,13 @@ func (s *Server) awaitRecorded(ctx context.Context, id wire.Hash, wait time.Dura
 // seal covers yet is pending: what is said to be recorded must stay so.
 func (s *Server) lookup(id wire.Hash) (*pb.TransactionStatus, error) {
 	tx, err := s.archive.Transaction(id)
+	if newest := s.archived.now(); errors.Is(err, wire.ErrNotFound) && newest > s.archive.Height() {
+		// It may be in a block that waiters were told of and readers do not see yet.
+		if err := s.archive.Settle(newest); err != nil {
+			return nil, err
+		}
+		tx, err = s.archive.Transaction(id)
+	}
 	switch {
 	case err == nil && tx.Height <= s.archive.Sealed():
 		return recorded(id, &outcome{tx.Height, tx.Index, tx.Result}), nil

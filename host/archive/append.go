@@ -8,8 +8,8 @@ import (
 	"cloister/wire"
 )
 
-// Append checks the next final block and queues it; it is visible and durable
-// a little later (Sync waits for that). A block that is held already is
+// Append checks the next final block, shows it to the watchers and queues it; it
+// is visible and durable a little later (Sync and Settle wait for that). A block that is held already is
 // accepted again without effect. Append waits while 64 blocks are queued. It
 // keeps no slice of f.
 //
@@ -43,6 +43,7 @@ func (a *Archive) Append(f *gate.Final) error {
 		return ErrClosed
 	}
 	a.tip.advance(b)
+	a.show(b)
 	return nil
 }
 
@@ -98,7 +99,16 @@ func (a *Archive) Sync() error {
 	return a.settle(height)
 }
 
-// settle waits until height is visible.
+// Settle waits until a block that was appended is visible, and hurries it.
+// Errors: ErrClosed, the failed write that ended the archive.
+func (a *Archive) Settle(height uint64) error {
+	if a.Height() >= height {
+		return nil
+	}
+	return a.settle(height)
+}
+
+// settle waits until height, which was appended, is visible.
 func (a *Archive) settle(height uint64) error {
 	for a.Height() < height {
 		done := make(chan struct{})
@@ -202,7 +212,7 @@ func (a *Archive) store(group []*block) error {
 	return nil
 }
 
-// publish shows a stored group to readers, then to watchers.
+// publish shows a stored group to readers.
 func (a *Archive) publish(group []*block) {
 	for _, b := range group {
 		if b.row.seal > 0 {
@@ -210,5 +220,5 @@ func (a *Archive) publish(group []*block) {
 		}
 	}
 	a.height.Store(group[len(group)-1].height)
-	a.tell(group)
+	a.grow()
 }

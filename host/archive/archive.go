@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"sync"
@@ -21,7 +22,7 @@ const (
 
 // DefaultGroupInterval spaces syncs: a block that comes alone is stored at
 // once, a stream of blocks shares at most 100 syncs a second.
-const DefaultGroupInterval = 10 * time.Millisecond
+const DefaultGroupInterval = 40 * time.Millisecond
 
 // Options say what an archive is opened with.
 type Options struct {
@@ -107,9 +108,7 @@ func (a *Archive) open(fs vfs.FS) (err error) {
 		return err
 	}
 	if err := a.recover(); err != nil {
-		a.blocks.close()
-		a.index.db.Close()
-		return err
+		return errors.Join(err, a.blocks.close(), a.index.close(false))
 	}
 	return nil
 }
@@ -142,28 +141,17 @@ func (a *Archive) fail(err error) {
 	}
 }
 
-// Close stores what is queued, ends every watcher and closes the files. No
-// read may be running. Later calls of Append and Sync give ErrClosed.
+// Close stores what is queued, ends every watcher, waits for running reads and
+// closes the files. Every later call that needs them gives ErrClosed. It
+// returns the failed write that ended the archive, if there was one.
 func (a *Archive) Close() error {
 	a.once.Do(func() { close(a.stop) })
 	<-a.ended
-	err := a.Err()
-	a.appending.Lock() // an Append that saw the archive open has ended
-	defer a.appending.Unlock()
-	if a.index == nil {
-		return err
+	failure := a.Err()
+	// A disk that refuses writes would be waited for in vain; the index is
+	// brought up to the blocks when it is opened again.
+	if err := errors.Join(a.blocks.close(), a.index.close(failure == nil)); err != nil && failure == nil {
+		return fmt.Errorf("archive: closing: %w", err)
 	}
-	closings := []func() error{a.blocks.close, a.index.db.Flush, a.index.db.Close}
-	if err != nil {
-		// A disk that refuses writes would be waited for; nothing is lost, the
-		// index is brought up to the blocks when it is opened again.
-		closings = []func() error{a.blocks.close, a.index.db.Close}
-	}
-	for _, closing := range closings {
-		if e := closing(); e != nil && err == nil {
-			err = fmt.Errorf("archive: closing: %w", e)
-		}
-	}
-	a.index = nil
-	return err
+	return failure
 }

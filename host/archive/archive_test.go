@@ -391,10 +391,23 @@ func TestWatchersSeeEveryBlockOnceAndOnlyWhenReadable(t *testing.T) {
 	if !last.Sealed || len(last.Results) != 1 || last.Results[0].TxID != txs["again"].ID() || last.TimeMs == 0 {
 		t.Errorf("the last one: %+v", last)
 	}
-	if err := a.Append(extra); !errors.Is(err, ErrClosed) {
-		t.Errorf("append after close: %v", err)
+	for name, err := range map[string]error{
+		"append": a.Append(extra),
+		"block":  second(a.Block(1)),
+		"header": second(a.Header(1)),
+		"chain":  second(a.Chain(archivetest.EntryChain("diary"))),
+		"seal":   second(a.SealedFrom(1)),
+	} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("%s after close: %v", name, err)
+		}
+	}
+	if err := a.Close(); err != nil {
+		t.Errorf("closed twice: %v", err)
 	}
 }
+
+func second[T any](_ T, err error) error { return err }
 
 func TestFollowersReadAtTheirOwnPace(t *testing.T) {
 	c, _ := story()

@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -25,6 +26,10 @@ const (
 type index struct {
 	db     *pebble.DB
 	chains map[wire.Hash]Chain // newest heads; owner only
+
+	// Readers hold using, so that close waits for them. No reader takes it twice.
+	using  sync.RWMutex
+	closed bool // guarded by using
 }
 
 // openIndex opens Pebble without its own log: a crash loses the newest batches,
@@ -186,8 +191,39 @@ func (x *index) addTiles(batch *pebble.Batch, group []*block) error {
 	return nil
 }
 
+// use keeps the index open until done is called.
+func (x *index) use() (done func(), err error) {
+	x.using.RLock()
+	if x.closed {
+		x.using.RUnlock()
+		return nil, ErrClosed
+	}
+	return x.using.RUnlock, nil
+}
+
+// close ends the index when the last reader is done. With flush, what is in
+// memory is written first; else opening takes it from the segments again.
+func (x *index) close(flush bool) error {
+	x.using.Lock()
+	defer x.using.Unlock()
+	if x.closed {
+		return nil
+	}
+	x.closed = true
+	var err error
+	if flush {
+		err = x.db.Flush()
+	}
+	return errors.Join(err, x.db.Close())
+}
+
 // get returns a copy of a value, found false if there is none.
 func (x *index) get(key []byte) (value []byte, found bool, err error) {
+	done, err := x.use()
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
 	v, closer, err := x.db.Get(key)
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
@@ -227,8 +263,14 @@ func (x *index) chain(id wire.Hash) (c Chain, found bool, err error) {
 }
 
 // scan calls f for the rows from key from up to end (not included), in order,
-// until f says to stop. Slices given to f are only valid during the call.
+// until f says to stop. Slices given to f are only valid during the call, and f
+// must not read the index.
 func (x *index) scan(from, end []byte, f func(key, value []byte) (more bool, err error)) error {
+	done, err := x.use()
+	if err != nil {
+		return err
+	}
+	defer done()
 	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: end})
 	if err != nil {
 		return fmt.Errorf("archive: reading the index: %w", err)

@@ -119,6 +119,11 @@ func (a *Archive) SealedFrom(height uint64) (uint64, error) {
 
 // lastSealed is the highest block with a seal of its own, 0 if there is none.
 func (x *index) lastSealed() (uint64, error) {
+	done, err := x.use()
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSealed}, UpperBound: []byte{tableSealed + 1}})
 	if err != nil {
 		return 0, fmt.Errorf("archive: reading the index: %w", err)

@@ -32,6 +32,7 @@ type segments struct {
 	mu    sync.Mutex
 	files map[uint64]*segmentFile
 	order []uint64 // of files, least recently opened first
+	ended bool     // nothing is opened for reading any more
 }
 
 // segmentFile is closed by whoever drops the last reference.
@@ -134,6 +135,9 @@ func (s *segments) finish() error {
 // read fills p from a segment.
 func (s *segments) read(first, offset uint64, p []byte) error {
 	f, err := s.open(first)
+	if errors.Is(err, ErrClosed) {
+		return err
+	}
 	if err != nil {
 		return corrupt(segmentName(s.dir, first), "%v", err)
 	}
@@ -150,6 +154,9 @@ func (s *segments) read(first, offset uint64, p []byte) error {
 func (s *segments) open(first uint64) (*segmentFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return nil, ErrClosed
+	}
 	if f := s.files[first]; f != nil {
 		f.refs++
 		return f, nil
@@ -182,13 +189,13 @@ func (s *segments) drop(f *segmentFile) {
 	}
 }
 
-// close closes every file. No read or write may follow.
+// close closes every file, those being read when that is done. No write may follow.
 func (s *segments) close() error {
 	s.mu.Lock()
 	for _, f := range s.files {
 		s.drop(f)
 	}
-	s.files, s.order = map[uint64]*segmentFile{}, nil
+	s.files, s.order, s.ended = nil, nil, true
 	s.mu.Unlock()
 	return s.finish()
 }

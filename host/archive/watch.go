@@ -7,7 +7,7 @@ import (
 	"cloister/wire"
 )
 
-// Appended is one newly stored block as watchers see it.
+// Appended is one new block as watchers see it.
 type Appended struct {
 	Height  uint64
 	Sealed  bool // has a seal of its own, which also covers every earlier block
@@ -18,15 +18,19 @@ type Appended struct {
 type watcher struct{ f func(Appended) }
 
 // Watch calls f for every block from then on, in height order and one call at
-// a time, after the block is visible to every method. f must return quickly
-// and must not call stop, or a method that waits for the archive. A block is
-// shown to f, or was visible before Watch returned, or both. stop ends the
-// calls and returns when none is running.
+// a time, as soon as the block was checked. It is visible to the other methods
+// a little later: what a user is told rests on the block's seal, behind which a
+// majority of cores stands, and not on this host's disk. Settle waits for it.
+//
+// f must return quickly and must not call stop, or a method that waits for the
+// archive. A block is shown to f, or was visible before Watch returned, or
+// both. stop ends the calls and returns when none is running.
 func (a *Archive) Watch(f func(Appended)) (stop func()) {
 	w := &watcher{f}
 	a.watching.Lock()
-	defer a.watching.Unlock()
 	a.watchers[w] = struct{}{}
+	a.watching.Unlock()
+	_ = a.Sync() // what was shown to others only becomes visible; a failure ends the archive anyway
 	return func() {
 		a.watching.Lock()
 		defer a.watching.Unlock()
@@ -34,18 +38,22 @@ func (a *Archive) Watch(f func(Appended)) (stop func()) {
 	}
 }
 
-// tell shows a group to the watchers. It holds the lock while f runs, so that
-// stop waits for it and Watch either finds the group visible or is told of it.
-func (a *Archive) tell(group []*block) {
+// show gives a block to the watchers. It holds the lock while f runs, so that
+// stop waits for it.
+func (a *Archive) show(b *block) {
+	a.watching.Lock()
+	defer a.watching.Unlock()
+	for w := range a.watchers {
+		w.f(b.shown)
+	}
+}
+
+// grow wakes everyone who waits for height.
+func (a *Archive) grow() {
 	a.watching.Lock()
 	defer a.watching.Unlock()
 	close(a.grown)
 	a.grown = make(chan struct{})
-	for _, b := range group {
-		for w := range a.watchers {
-			w.f(b.shown)
-		}
-	}
 }
 
 // endWatchers wakes everyone who waits for a block that will not come.

@@ -42,9 +42,8 @@ func (s *Supervisor) live(ctx context.Context) (e ending) {
 		interrupt()
 		return e.ended(p.end(dieTime), err)
 	}
-	ready, err := g.Start(ctx, s.config(), gate.Options{
-		DevSealKey: s.cfg.DevSealKey, Archived: s.cfg.Archive.Height(), MemoryMiB: s.cfg.MemoryMiB,
-	})
+	told := s.cfg.Archive.Height()
+	ready, err := g.Start(ctx, s.config(), gate.Options{DevSealKey: s.cfg.DevSealKey, Archived: told, MemoryMiB: s.cfg.MemoryMiB})
 	interrupted := !interrupt()
 	if err == nil && !interrupted {
 		err = s.suits(ready)
@@ -56,9 +55,9 @@ func (s *Supervisor) live(ctx context.Context) (e ending) {
 	}
 	began := s.cfg.now()
 	s.cfg.Log.Info("core.ready", "node", wire.Hash(ready.Node), "key", wire.PublicKey(ready.Key), "mode", ready.Mode,
-		"height", ready.Height, "flushed", ready.Flushed, "archived", s.cfg.Archive.Height(), "simulated", ready.Simulated)
+		"height", ready.Height, "flushed", ready.Flushed, "archived", told, "simulated", ready.Simulated)
 	s.present(g)
-	reason := s.serve(ctx, p, g, h)
+	reason := s.serve(ctx, p, g, h, told)
 	e.served = s.cfg.now().Sub(began)
 	var refused *refusal
 	if errors.As(reason, &refused) {
@@ -107,9 +106,10 @@ type refusal struct{ err error }
 func (r *refusal) Error() string { return r.err.Error() }
 
 // serve waits for the end of a ready core and closes its gate. It returns what
-// ended it, nil for an orderly stop.
-func (s *Supervisor) serve(ctx context.Context, p *process, g *gate.Host, h *handler) (reason error) {
-	reports := s.report(g)
+// ended it, nil for an orderly stop. told is the height the core was told is
+// archived.
+func (s *Supervisor) serve(ctx context.Context, p *process, g *gate.Host, h *handler, told uint64) (reason error) {
+	reports := s.report(g, told)
 	select {
 	case <-ctx.Done():
 		s.away(wire.Faultf(wire.ErrStopping, "this host is shutting down"))
@@ -143,9 +143,9 @@ func (s *Supervisor) stop(g *gate.Host) {
 	}
 }
 
-// report tells the core what is archived, now and whenever it grows, until the
+// report tells the core what is archived whenever it has grown, until the
 // function it returns is called.
-func (s *Supervisor) report(g *gate.Host) (end func()) {
+func (s *Supervisor) report(g *gate.Host, told uint64) (end func()) {
 	grown, done, gone := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	stop := s.cfg.Archive.Watch(func(archive.Appended) {
 		select {
@@ -156,8 +156,11 @@ func (s *Supervisor) report(g *gate.Host) (end func()) {
 	go func() {
 		defer close(gone)
 		for {
-			if g.Archived(s.cfg.Archive.Height()) != nil {
-				return
+			if now := s.cfg.Archive.Height(); now > told {
+				if g.Archived(now) != nil {
+					return
+				}
+				told = now
 			}
 			select {
 			case <-grown:

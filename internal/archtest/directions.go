@@ -36,6 +36,8 @@ var rooms = map[string][]string{
 	// The simulator puts a simulated host behind the same gate.
 	"sim":   {"core", "gate", "evidence", "wire"},
 	"bench": {"client", "wire", "gen"},
+	// Named stories with real processes, driven from outside.
+	"scenario": {"bench", "client", "wire"},
 
 	"internal/archtest": {},
 }

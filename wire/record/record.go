@@ -1,9 +1,3 @@
-// Package record is the public face of the record family: the payloads that
-// clients sign, what an entry costs, and the state a proof shows.
-//
-// It must never touch state itself; the rules are in core/families/record.
-//
-// Factom specification §3, §7.
 package record
 
 import (

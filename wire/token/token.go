@@ -1,10 +1,3 @@
-// Package token is the public face of the token family: the payloads that
-// clients sign, what they cost, and the state a proof shows.
-//
-// Money is counted in factoshis, 10^-8 factoid; entry credits are whole.
-// It must never touch state itself; the rules are in core/families/token.
-//
-// Design §4 "Money"; fee formula: factom specification §5.
 package token
 
 import (

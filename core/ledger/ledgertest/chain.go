@@ -1,6 +1,3 @@
-// Package ledgertest runs a ledger without consensus, for tests of the ledger
-// and of families: a chain whose proposer believes everything it is given.
-// Nothing but tests may import it.
 package ledgertest
 
 import (

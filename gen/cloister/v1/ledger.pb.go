@@ -1937,6 +1937,7 @@ type ReceiptRequest struct {
 	Of            isReceiptRequest_Of `protobuf_oneof:"of"`
 	Kind          ReceiptKind         `protobuf:"varint,3,opt,name=kind,proto3,enum=cloister.v1.ReceiptKind" json:"kind,omitempty"`
 	AfterHeight   uint64              `protobuf:"varint,4,opt,name=after_height,json=afterHeight,proto3" json:"after_height,omitempty"`
+	WaitMs        uint32              `protobuf:"varint,5,opt,name=wait_ms,json=waitMs,proto3" json:"wait_ms,omitempty"` // wait up to this long, at most 30000, for the seal that proves it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2006,6 +2007,13 @@ func (x *ReceiptRequest) GetKind() ReceiptKind {
 func (x *ReceiptRequest) GetAfterHeight() uint64 {
 	if x != nil {
 		return x.AfterHeight
+	}
+	return 0
+}
+
+func (x *ReceiptRequest) GetWaitMs() uint32 {
+	if x != nil {
+		return x.WaitMs
 	}
 	return 0
 }
@@ -2829,13 +2837,14 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\apresent\x18\x01 \x01(\bR\apresent\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x16\n" +
 	"\x06height\x18\x03 \x01(\x04R\x06height\x12\x14\n" +
-	"\x05proof\x18\x04 \x01(\fR\x05proof\"\x9f\x01\n" +
+	"\x05proof\x18\x04 \x01(\fR\x05proof\"\xb8\x01\n" +
 	"\x0eReceiptRequest\x12\x15\n" +
 	"\x05tx_id\x18\x01 \x01(\tH\x00R\x04txId\x12\x1f\n" +
 	"\n" +
 	"entry_hash\x18\x02 \x01(\tH\x00R\tentryHash\x12,\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x18.cloister.v1.ReceiptKindR\x04kind\x12!\n" +
-	"\fafter_height\x18\x04 \x01(\x04R\vafterHeightB\x04\n" +
+	"\fafter_height\x18\x04 \x01(\x04R\vafterHeight\x12\x17\n" +
+	"\await_ms\x18\x05 \x01(\rR\x06waitMsB\x04\n" +
 	"\x02of\":\n" +
 	"\x0fReceiptResponse\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\x12\x13\n" +

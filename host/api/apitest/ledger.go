@@ -21,6 +21,8 @@ type Ledger struct {
 	blocks   []*block
 	pool     [][]byte
 	pooled   map[wire.Hash]bool
+	history  merkle.Range      // of header hashes
+	results  merkle.Range      // of the roots over each block's results
 	state    map[string][]byte // application key: value, now
 	txs      map[wire.Hash]*archive.Transaction
 	chains   map[wire.Hash][]archive.Entry
@@ -63,10 +65,13 @@ func New(members int) *Ledger {
 		l.Genesis.Members = append(l.Genesis.Members, wire.GenesisMember{Name: string(rune('a' + i)), Key: k.Public()})
 	}
 	h := l.Genesis.Header()
+	hash := h.Hash()
+	l.history.Append(merkle.LeafHash(hash[:]))
+	l.results.Append(merkle.LeafHash(merkle.EmptyRoot[:]))
 	l.blocks = []*block{{
-		Block:  archive.Block{SealedHeader: archive.SealedHeader{Hash: h.Hash(), Header: wire.Marshal(h)}},
+		Block:  archive.Block{SealedHeader: archive.SealedHeader{Hash: hash, Header: wire.Marshal(h)}},
 		header: h, state: map[string][]byte{},
-		exec: wire.Exec{StateRoot: smt.Empty, ResultsRoot: merkle.Root([]wire.Hash{merkle.LeafHash(merkle.EmptyRoot[:])})},
+		exec: wire.Exec{StateRoot: smt.Empty, ResultsRoot: l.results.Root()},
 	}}
 	return l
 }
@@ -128,7 +133,7 @@ func (l *Ledger) append(sealed bool) uint64 {
 	l.pool, l.pooled = nil, map[wire.Hash]bool{}
 	h.TxCount, h.TxRoot = uint32(len(txs)), merkle.Root(leaves(txs))
 	h.ExecHeight, h.ExecRoot = parent.header.Height, parent.exec.Root()
-	h.HistoryRoot = merkle.Root(l.history())
+	h.HistoryRoot = l.history.Root()
 
 	b := &block{header: &h, txs: txs}
 	b.Height, b.Hash, b.Header, b.Body = h.Height, h.Hash(), wire.Marshal(&h), wire.EncodeList(txs)
@@ -143,13 +148,15 @@ func (l *Ledger) append(sealed bool) uint64 {
 		b.results = append(b.results, r.Bytes())
 		l.txs[r.TxID] = &archive.Transaction{Height: h.Height, Index: uint32(i), Bytes: raw, Result: r}
 	}
-	b.state = maps.Clone(l.state)
-	roots := []wire.Hash{}
-	for _, old := range append(l.blocks, b) {
-		root := merkle.Root(leaves(old.results))
-		roots = append(roots, merkle.LeafHash(root[:]))
+	root := merkle.Root(leaves(b.results))
+	l.history.Append(merkle.LeafHash(b.Hash[:]))
+	l.results.Append(merkle.LeafHash(root[:]))
+	b.state, b.exec = parent.state, parent.exec
+	if len(txs) > 0 {
+		b.state = maps.Clone(l.state)
+		b.exec.StateRoot = tree(b.state).Root()
 	}
-	b.exec = wire.Exec{Height: h.Height, StateRoot: tree(b.state).Root(), ResultsRoot: merkle.Root(roots)}
+	b.exec.Height, b.exec.ResultsRoot = h.Height, l.results.Root()
 	b.Outcome = wire.Marshal(wire.Outcome{Exec: b.exec, Results: wire.EncodeList(b.results)})
 	if sealed {
 		b.Seal = l.Seal(&h, b.Hash)
@@ -173,8 +180,8 @@ func (l *Ledger) Seal(h *wire.Header, hash wire.Hash) []byte {
 	return wire.Marshal(s)
 }
 
-// history is the leaves of the tree of header hashes.
-func (l *Ledger) history() []wire.Hash {
+// headerLeaves is the leaves of the tree of header hashes.
+func (l *Ledger) headerLeaves() []wire.Hash {
 	out := make([]wire.Hash, len(l.blocks))
 	for i, b := range l.blocks {
 		out[i] = merkle.LeafHash(b.Hash[:])
@@ -224,3 +231,6 @@ func (l *Ledger) sealed() uint64 {
 	}
 	return 0
 }
+
+// Settle implements the archive's method: blocks are visible at once here.
+func (l *Ledger) Settle(uint64) error { return nil }

@@ -210,7 +210,7 @@ func (l *Ledger) Entries(chain wire.Hash, from uint64, limit int, bytes bool) ([
 func (l *Ledger) Inclusion(height, size uint64) ([]wire.Hash, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return merkle.Path(l.history()[:size], int(height)), nil
+	return merkle.Path(l.headerLeaves()[:size], int(height)), nil
 }
 
 // Consistency implements api.Archive.
@@ -220,7 +220,7 @@ func (l *Ledger) Consistency(from, to uint64) ([]wire.Hash, error) {
 	if from > to || to > uint64(len(l.blocks)) {
 		return nil, wire.Faultf(wire.ErrBadRequest, "histories of %d and %d", from, to)
 	}
-	return consistency(l.history()[:to], int(from), true), nil
+	return consistency(l.headerLeaves()[:to], int(from), true), nil
 }
 
 // consistency is SUBPROOF of RFC 6962 §2.1.2.
@@ -260,7 +260,7 @@ func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
 		Header: b.Header, Seal: seal.Block.Seal,
 	}
 	if seal.Height > b.Height {
-		r.Cover = &receipt.Cover{Header: seal.Header, Path: merkle.Path(l.history()[:seal.Height], int(b.Height))}
+		r.Cover = &receipt.Cover{Header: seal.Header, Path: merkle.Path(l.headerLeaves()[:seal.Height], int(b.Height))}
 	}
 	if kind != receipt.Executed {
 		return receipt.Encode(r), nil

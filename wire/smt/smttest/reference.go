@@ -1,7 +1,3 @@
-// Package smttest is the state tree written down as its definition, for tests:
-// it hashes everything anew for every answer, and is the yardstick for the
-// tree in core/ledger/tree and the source of proofs for tests that need some.
-// Nothing but tests may import it.
 package smttest
 
 import (

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cloister/cmd/cloister/devnet"
+	"cloister/host/node"
+	"cloister/wire"
+	"cloister/wire/token"
+)
+
+// What a development network starts with.
+const (
+	devKey      = "dev" // the key that commands sign with
+	devFactoids = 1_000_000
+	devCredits  = 100_000
+	// The account that Factom's own tools and their documentation use
+	// (factom specification §16). Its secret is known to everybody.
+	sandboxKey      = "sandbox"
+	sandboxSecret   = "Fs3E9gV6DXsYzf7Fqx1fVBQPQXV695eP3k5XbmHEZVRLkMdD9qCK"
+	sandboxFactoids = 20_000
+	// devStart bounds how long a network may take to elect a leader.
+	devStart = 2 * time.Minute
+)
+
+func devCommand(a *app) *cobra.Command {
+	var validators, firstPort int
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a development network on this machine until it is interrupted",
+		Long: `Run a development network on this machine until it is interrupted: each validator
+is a host and a trusted core in processes of their own. The home keeps everything:
+the same home continues the same ledger, at the same addresses. In the folder it
+was started in, every other command finds it without flags.
+
+For development only: no hardware protects the cores, and the keys in the home are
+not encrypted.`,
+		Example: "  cloister dev --home ./another-network --validators 1",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d := &devRun{a: a, home: a.home, firstPort: firstPort, validators: validators, chosen: cmd.Flags().Changed("validators")}
+			if d.home == "" {
+				d.home = a.env("CLOISTER_HOME")
+			}
+			if d.home == "" {
+				d.home = devHome
+			}
+			return d.run(cmd.Context())
+		},
+	}
+	c.Flags().IntVar(&validators, "validators", 3, fmt.Sprintf("how many validators a new network has, 1 to %d", devnet.MaxValidators))
+	c.Flags().IntVar(&firstPort, "first-port", devnet.FirstPort, "where the search for free ports begins")
+	return c
+}
+
+// devRun is one run of a development network.
+type devRun struct {
+	a          *app
+	home       string
+	validators int
+	chosen     bool // the user named the number of validators
+	firstPort  int
+	layout     *devnet.Layout
+	genesis    *wire.Genesis
+}
+
+func (d *devRun) run(ctx context.Context) error {
+	if err := os.MkdirAll(d.home, 0o700); err != nil {
+		return fileError("create", d.home, err)
+	}
+	release, err := devnet.Lock(d.home)
+	if err != nil {
+		return err
+	}
+	defer release()
+	ps, err := d.launch(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	defer ps.Stop()
+	if err := d.a.print(d.outcome(ps)); err != nil {
+		return err
+	}
+	return d.watch(ctx, ps)
+}
+
+// launch starts the home's validators and returns when all serve and know who
+// leads. On an error everything is stopped.
+func (d *devRun) launch(ctx context.Context) (*devnet.Processes, error) {
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	ps, err := devnet.Start(d.home, d.layout, program, func(folder string) []string {
+		return []string{"start", "--until-stdin-ends", "--home", folder}
+	})
+	if err != nil {
+		return nil, err
+	}
+	starting, cancel := context.WithTimeout(ctx, devStart)
+	defer cancel()
+	if err := ps.Await(starting, d.ready); err != nil {
+		ps.Stop()
+		return nil, err
+	}
+	return ps, nil
+}
+
+// watch waits for the interrupt, and tells of validators that end before it.
+func (d *devRun) watch(ctx context.Context, ps *devnet.Processes) error {
+	for running := len(d.layout.Validators); ; {
+		select {
+		case <-ctx.Done():
+			d.a.note("stopping; 'cloister dev --home %s' continues this network", d.home)
+			return nil
+		case e := <-ps.Exits():
+			running--
+			if running == 0 {
+				return wire.Faultf(wire.ErrUnavailable, "every validator has ended; the logs %s say why", filepath.Join(d.home, "*", devnet.LogFile))
+			}
+			folder := filepath.Join(d.home, e.Validator.Name)
+			d.a.note("%s has ended (%v); its log is %s, and 'cloister start --home %s' starts it again", e.Validator.Name, e.Err, filepath.Join(folder, devnet.LogFile), folder)
+		}
+	}
+}
+
+// ready reports whether a validator serves and knows who leads.
+func (d *devRun) ready(ctx context.Context, v *devnet.Validator) error {
+	s, err := hostStatus(ctx, v.Endpoint(), d.genesis)
+	switch {
+	case err != nil:
+		return err
+	case !s.Ready:
+		return wire.Faultf(wire.ErrNotReady, "%s", shown(s.NotReady))
+	case s.Core == nil || s.Core.Leader == "":
+		return wire.Faultf(wire.ErrNotReady, "%s knows no leader yet", v.Name)
+	}
+	return nil
+}
+
+// open reads the home's network, or founds one in it.
+func (d *devRun) open(ctx context.Context) (err error) {
+	var ok bool
+	if d.layout, ok, err = devnet.Load(d.home); err != nil {
+		return err
+	}
+	if !ok {
+		return d.found(ctx)
+	}
+	if n := len(d.layout.Validators); d.chosen && n != d.validators {
+		return bad("the network in %s has %d validators; leave --validators out, or choose another --home", d.home, n)
+	}
+	d.genesis, err = readGenesis(filepath.Join(d.home, genesisFile))
+	return err
+}
+
+// found makes a network: identities first, then the one genesis that names
+// them. What an interrupted attempt left is used or replaced; network.json,
+// written last, says that it is whole.
+func (d *devRun) found(ctx context.Context) (err error) {
+	if d.layout, err = devnet.Plan(d.validators, d.firstPort); err != nil {
+		return err
+	}
+	core := d.a.env("CLOISTER_CORE")
+	var members []*member
+	for _, v := range d.layout.Validators {
+		h := validatorHome{home: filepath.Join(d.home, v.Name), name: v.Name, api: v.API, peer: v.Peer, address: v.Peer, core: core}
+		m, _, err := h.prepare(ctx)
+		if err != nil {
+			return err
+		}
+		members = append(members, m)
+	}
+	allocations, err := d.accounts()
+	if err != nil {
+		return err
+	}
+	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members}
+	if len(members) == 1 {
+		f.engine = "solo"
+	}
+	if d.genesis, err = f.genesis(); err != nil {
+		return err
+	}
+	return d.write(members, core)
+}
+
+// accounts makes the development key and lists who has what at the start.
+func (d *devRun) accounts() ([]token.Allocation, error) {
+	var seed [32]byte
+	rand.Read(seed[:])
+	own, err := d.keep(devKey, seed)
+	if err != nil {
+		return nil, err
+	}
+	if seed, _, err = wire.ParseSecret(sandboxSecret); err != nil {
+		return nil, err
+	}
+	sandbox, err := d.keep(sandboxKey, seed)
+	if err != nil {
+		return nil, err
+	}
+	return []token.Allocation{
+		{Address: own, Factoshis: devFactoids * oneFactoid, Credits: devCredits},
+		{Address: sandbox, Factoshis: sandboxFactoids * oneFactoid},
+	}, nil
+}
+
+// keep stores a key unless the home has one of the name, and returns the
+// address of whichever it is.
+func (d *devRun) keep(name string, seed [32]byte) (address string, err error) {
+	path := keyPath(d.home, name)
+	if _, err := os.Stat(path); err != nil {
+		if path, err = storeKey(d.home, name, wire.PlainKeyFile(wire.NewPrivateKey(seed))); err != nil {
+			return "", err
+		}
+	}
+	f, err := readKeyFile(path)
+	if err != nil {
+		return "", err
+	}
+	return f.Address, nil
+}
+
+// write puts genesis, addresses and context where hosts and commands find them.
+func (d *devRun) write(members []*member, core string) error {
+	table := map[string]string{}
+	for _, m := range members {
+		table[m.Node.String()] = m.Address
+	}
+	for _, v := range d.layout.Validators {
+		file := &node.File{Peers: table}
+		file.API.Listen, file.Peer.Listen, file.Core.Path = v.API, v.Peer, core
+		for name, content := range map[string][]byte{node.FileName: file.Encode(), node.GenesisName: d.genesis.File()} {
+			if err := replaceFile(filepath.Join(d.home, v.Name, name), content, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	c := userContext{Format: contextFormat, Endpoints: d.layout.Endpoints(), Genesis: genesisFile, Key: devKey}
+	if err := replaceFile(filepath.Join(d.home, genesisFile), d.genesis.File(), 0o644); err != nil {
+		return err
+	}
+	if err := replaceFile(filepath.Join(d.home, contextFile), wire.EncodeJSON(c), 0o644); err != nil {
+		return err
+	}
+	return d.layout.Save(d.home)
+}
+
+// shownDev is the outcome of dev, printed once the network is ready.
+type shownDev struct {
+	Home       string         `json:"home"`
+	ChainID    wire.Hash      `json:"chain_id"`
+	Genesis    string         `json:"genesis"`
+	Account    string         `json:"account"` // of the development key
+	Validators []devValidator `json:"validators"`
+}
+
+// devValidator is a running validator.
+type devValidator struct {
+	Name     string `json:"name"`
+	Endpoint string `json:"endpoint"`
+	PID      int    `json:"pid"`
+	Log      string `json:"log"`
+}
+
+func (d *devRun) outcome(ps *devnet.Processes) *shownDev {
+	out := &shownDev{Home: d.home, ChainID: d.genesis.ChainID(), Genesis: filepath.Join(d.home, genesisFile)}
+	if f, err := readKeyFile(keyPath(d.home, devKey)); err == nil {
+		out.Account = f.Address
+	}
+	for i, v := range d.layout.Validators {
+		out.Validators = append(out.Validators, devValidator{v.Name, v.Endpoint(), ps.PID(i), filepath.Join(d.home, v.Name, devnet.LogFile)})
+	}
+	return out
+}
+
+func (s *shownDev) text(w io.Writer) {
+	rows := make([][]string, len(s.Validators))
+	for i, v := range s.Validators {
+		rows[i] = []string{v.Name, v.Endpoint, v.Log}
+	}
+	table(w, []string{"VALIDATOR", "API", "LOG"}, rows)
+	fields(w, "chain id", s.ChainID.String(), "genesis", s.Genesis, "account", s.Account+", funded; its key is 'dev'")
+	where := ""
+	if s.Home != devHome {
+		where = " --home " + s.Home
+	}
+	fmt.Fprintf(w, `
+The network runs. In another shell, in this folder:
+  cloister%s token balance
+  cloister%s chain create journal
+  cloister%s notarize FOLDER --chain my-files
+Development only: no hardware protects the cores, and their disks are sealed with
+keys that lie beside them. Ctrl-C stops the network; the same command continues it.
+`, where, where, where)
+}

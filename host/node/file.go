@@ -1,0 +1,124 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"cloister/wire"
+)
+
+// Bounds of node.toml.
+const (
+	MaxFile    = 64 << 10
+	MaxPeers   = 256
+	maxAddress = 255
+)
+
+// File is node.toml. Unknown keys are refused.
+type File struct {
+	Core struct {
+		// Path of the trusted program; empty for cloister-core next to this one.
+		Path string `toml:"path"`
+		// MemoryMiB the core may use; 0 for its default.
+		MemoryMiB uint32 `toml:"memory_mib"`
+	} `toml:"core"`
+	API struct {
+		Listen string `toml:"listen"` // host:port of the public API
+	} `toml:"api"`
+	Peer struct {
+		Listen string `toml:"listen"` // host:port for other nodes; empty for none
+	} `toml:"peer"`
+	Storage struct {
+		// MaxBytes of the core's objects; 0 for the default of host/objects.
+		MaxBytes uint64 `toml:"max_bytes"`
+	} `toml:"storage"`
+	// Peers says where other nodes listen: host:port by node id in hex.
+	Peers map[string]string `toml:"peers"`
+}
+
+// ParseFile reads node.toml strictly. Errors carry ErrBadRequest and name the
+// key that is wrong.
+func ParseFile(b []byte) (*File, error) {
+	if len(b) > MaxFile {
+		return nil, wire.Faultf(wire.ErrBadRequest, "node.toml has %d bytes, at most %d", len(b), MaxFile)
+	}
+	f := new(File)
+	if err := toml.NewDecoder(bytes.NewReader(b)).DisallowUnknownFields().Decode(f); err != nil {
+		return nil, wire.Faultf(wire.ErrBadRequest, "node.toml: %s", explain(err))
+	}
+	if err := checkAddress("api.listen", f.API.Listen); err != nil {
+		return nil, err
+	}
+	if f.Peer.Listen != "" {
+		if err := checkAddress("peer.listen", f.Peer.Listen); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := f.peers(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// explain turns the parser's errors into one line that names keys.
+func explain(err error) string {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		var keys []string
+		for i := range unknown.Errors[:min(len(unknown.Errors), 8)] {
+			row, _ := unknown.Errors[i].Position()
+			keys = append(keys, fmt.Sprintf("%q in line %d", strings.Join(unknown.Errors[i].Key(), "."), row))
+		}
+		return "unknown key " + strings.Join(keys, ", ")
+	}
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		row, column := wrong.Position()
+		return fmt.Sprintf("line %d, column %d: %v", row, column, err)
+	}
+	return err.Error()
+}
+
+// peers gives the table by node id.
+func (f *File) peers() (map[wire.NodeID]string, error) {
+	if len(f.Peers) > MaxPeers {
+		return nil, wire.Faultf(wire.ErrBadRequest, "node.toml: %d peers, at most %d", len(f.Peers), MaxPeers)
+	}
+	table := make(map[wire.NodeID]string, len(f.Peers))
+	for key, place := range f.Peers {
+		id, err := wire.ParseHash(key)
+		if err != nil || id.String() != key {
+			return nil, wire.Faultf(wire.ErrBadRequest, "node.toml: peers.%.80q is not a node id of 64 hex digits in lower case", key)
+		}
+		if err := checkAddress("peers."+key, place); err != nil {
+			return nil, err
+		}
+		table[id] = place
+	}
+	return table, nil
+}
+
+func checkAddress(key, address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && len(address) <= maxAddress && !strings.ContainsAny(host, " \t\r\n\x00") {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return nil
+		}
+	}
+	return wire.Faultf(wire.ErrBadRequest, "node.toml: %s = %.80q is not of the form host:port with a port number", key, address)
+}
+
+// Encode renders the file for a new home.
+func (f *File) Encode() []byte {
+	b, err := toml.Marshal(f)
+	if err != nil {
+		panic(fmt.Sprintf("node: %v", err)) // only strings, numbers and a map of strings
+	}
+	return b
+}

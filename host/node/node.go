@@ -1,0 +1,171 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"cloister/host/api"
+	"cloister/host/archive"
+	"cloister/host/objects"
+	"cloister/host/supervise"
+	"cloister/wire"
+)
+
+// Run serves a home until ctx ends, then stops everything in good order and
+// returns nil. An error that wraps supervise.ErrOperator means that starting
+// again will not help.
+func Run(ctx context.Context, cfg Config) (err error) {
+	key, err := prepare(cfg)
+	if err != nil {
+		return err
+	}
+	closing := &closers{err: &err}
+	defer closing.all()
+	store, err := objects.Open(filepath.Join(cfg.Home, storeName), objects.Options{MaxBytes: cfg.StoreBytes})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	closing.add(store.Close)
+	blocks, err := archive.Open(filepath.Join(cfg.Home, archiveName), archive.Options{Genesis: cfg.Genesis})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	closing.add(blocks.Close)
+	front, peers, err := listen(cfg)
+	if err != nil {
+		return err
+	}
+	core := supervise.New(supervise.Config{
+		CorePath: cfg.CorePath, Genesis: cfg.Genesis, DevSealKey: key, MemoryMiB: cfg.MemoryMiB,
+		Objects: store, Archive: blocks, Peers: cfg.Peers, Listener: peers, Log: cfg.Log,
+	})
+	server, err := api.New(api.Config{
+		Genesis: cfg.Genesis, Version: cfg.Version, Submitter: submitter{core}, Queries: core, Core: core,
+		Archive: blocks, Log: cfg.Log,
+	})
+	if err != nil {
+		front.Close()
+		if peers != nil {
+			peers.Close()
+		}
+		return fmt.Errorf("node: %w", err)
+	}
+	if cfg.Listening != nil {
+		var peer net.Addr
+		if peers != nil {
+			peer = peers.Addr()
+		}
+		cfg.Listening(front.Addr(), peer)
+	}
+	return both(ctx, server, front, core)
+}
+
+// both runs the API and the core until ctx ends or one of them does. The API
+// ends first, so that the last requests still find a core.
+func both(ctx context.Context, server *api.Server, front net.Listener, core *supervise.Supervisor) error {
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	running, stopCore := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCore()
+	served, ran := make(chan error, 1), make(chan error, 1)
+	go func() { served <- server.Serve(serving, front) }()
+	go func() { ran <- core.Run(running) }()
+
+	var failed error
+	select {
+	case failed = <-served:
+		stopCore()
+		failed = errors.Join(failed, <-ran)
+	case failed = <-ran:
+		stopServing()
+		failed = errors.Join(failed, <-served)
+	}
+	server.Close()
+	return failed
+}
+
+// prepare makes the home's folder and checks what Run needs.
+func prepare(cfg Config) (sealing []byte, err error) {
+	if cfg.Home == "" || cfg.CorePath == "" || cfg.Log == nil || cfg.Genesis == nil || cfg.APIListen == "" {
+		return nil, errors.New("node: incomplete configuration")
+	}
+	return home(cfg)
+}
+
+// home makes the folder and gives its seal key.
+func home(cfg Config) ([]byte, error) {
+	if err := os.MkdirAll(cfg.Home, 0o700); err != nil {
+		return nil, fmt.Errorf("node: %w", err)
+	}
+	return sealKey(cfg.Home)
+}
+
+// listen opens both ports; peers is nil if there is to be none.
+func listen(cfg Config) (front, peers net.Listener, err error) {
+	if front, err = net.Listen("tcp", cfg.APIListen); err != nil {
+		return nil, nil, fmt.Errorf("node: public API: %w", err)
+	}
+	if cfg.PeerListen == "" {
+		return front, nil, nil
+	}
+	if peers, err = net.Listen("tcp", cfg.PeerListen); err != nil {
+		front.Close()
+		return nil, nil, fmt.Errorf("node: port for peers: %w", err)
+	}
+	return front, peers, nil
+}
+
+// Identity gives the public key of the home's node, which the core makes the
+// first time. known says that it was there before. The home must not be in use.
+func Identity(ctx context.Context, cfg Config) (key wire.PublicKey, known bool, err error) {
+	if cfg.Home == "" || cfg.CorePath == "" || cfg.Log == nil {
+		return key, false, errors.New("node: incomplete configuration")
+	}
+	sealing, err := home(cfg)
+	if err != nil {
+		return key, false, err
+	}
+	closing := &closers{err: &err}
+	defer closing.all()
+	store, err := objects.Open(filepath.Join(cfg.Home, storeName), objects.Options{MaxBytes: cfg.StoreBytes})
+	if err != nil {
+		return key, false, fmt.Errorf("node: %w", err)
+	}
+	closing.add(store.Close)
+	return supervise.Identity(ctx, supervise.IdentityConfig{
+		CorePath: cfg.CorePath, DevSealKey: sealing, Objects: store, Log: cfg.Log,
+	})
+}
+
+// closers ends what was opened, last first, and joins the errors to err.
+type closers struct {
+	list []func() error
+	err  *error
+}
+
+func (c *closers) add(f func() error) { c.list = append(c.list, f) }
+
+func (c *closers) all() {
+	for i := len(c.list) - 1; i >= 0; i-- {
+		*c.err = errors.Join(*c.err, c.list[i]())
+	}
+}
+
+// submitter gives the API the core's answers in its own terms.
+type submitter struct{ core *supervise.Supervisor }
+
+func (s submitter) Submit(ctx context.Context, txs [][]byte) ([]api.SubmitItem, error) {
+	results, err := s.core.Submit(ctx, txs)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]api.SubmitItem, len(results))
+	for i, r := range results {
+		items[i] = api.SubmitItem{TxID: r.TxID, Code: wire.Code(r.Code)}
+	}
+	return items, nil
+}
