@@ -337,6 +337,9 @@ func TestAForkEndsTrust(t *testing.T) {
 
 func TestALightClientTakesAllHeadersOrNone(t *testing.T) {
 	l := library(t)
+	if err := l.Settle(9); err != nil {
+		t.Fatal(err)
+	}
 	trust := client.NewTrust(l.Genesis)
 	list := func(change func([]*query.SealedHeader) []*query.SealedHeader) []*query.SealedHeader {
 		var out []*query.SealedHeader

@@ -68,7 +68,7 @@ func TestSubmitProvedVerifiesWhatExecutionDid(t *testing.T) {
 		v, file, err = c.SubmitProved(bg, tx)
 		answer <- err
 	}()
-	for l.Height() < 2 {
+	for l.Told() < 2 {
 		if _, err := c.HostStatus(bg); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestARetryOfALostAnswerFindsTheTransactionRecorded(t *testing.T) {
 	if err != nil || st.State != client.Committed {
 		t.Errorf("%+v %v", st, err)
 	}
-	if h := l.Height(); h != 2 {
+	if h := l.Told(); h != 2 {
 		t.Errorf("retries made %d blocks", h)
 	}
 }

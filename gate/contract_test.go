@@ -2,11 +2,9 @@ package gate_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -15,34 +13,16 @@ import (
 	"cloister/gate/gatetest"
 )
 
-// idle is a core and a host of which a test uses only the storage lane.
-type idle struct{}
-
-func (idle) Start(gate.Start, *gate.Reply[gate.Ready])         {}
-func (idle) Submit([][]byte, *gate.Reply[[]gate.SubmitResult]) {}
-func (idle) Query(uint16, []byte, *gate.Reply[[]byte])         {}
-func (idle) Status(*gate.Reply[[]byte])                        {}
-func (idle) Stop(time.Duration, *gate.Reply[struct{}])         {}
-func (idle) Archived(uint64)                                   {}
-func (idle) Dial(context.Context, string) (net.Conn, error)    { return nil, gate.ErrRefused }
-func (idle) Final(gate.Final)                                  {}
-func (idle) Undo(gate.Undo)                                    {}
-func (idle) Event(gate.Event)                                  {}
-func (idle) Fatal(gate.Fatal)                                  {}
-func (idle) Fetch(context.Context, gate.FetchKind, []byte) ([]byte, error) {
-	return nil, gate.ErrNotFound
-}
-
 func TestObjectsThroughTheGateKeepTheContract(t *testing.T) {
 	gatetest.Contract(t, func(t *testing.T) gate.Objects {
-		core, _ := gatetest.Connect(t, idle{}, gatetest.NewMemory(), idle{})
+		core, _ := gatetest.Connect(t, gatetest.Idle{}, gatetest.NewMemory(), gatetest.Idle{})
 		return core.Objects()
 	})
 }
 
 func TestAMillionOneWayFramesArriveInOrder(t *testing.T) {
 	disk := gatetest.NewMemory()
-	core, _ := gatetest.Connect(t, idle{}, disk, idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, disk, gatetest.Idle{})
 	o := core.Objects()
 	const objects, each = 4, 250_000
 	var all sync.WaitGroup
@@ -77,7 +57,7 @@ func TestAMillionOneWayFramesArriveInOrder(t *testing.T) {
 // Reads, deletes and lists must see what was asked for before them, whatever
 // the workers do at the same time.
 func TestOperationsOnAnObjectKeepTheirOrder(t *testing.T) {
-	core, _ := gatetest.Connect(t, idle{}, gatetest.NewMemory(), idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, gatetest.NewMemory(), gatetest.Idle{})
 	o := core.Objects()
 	var all sync.WaitGroup
 	for worker := range uint64(8) {
@@ -130,7 +110,7 @@ func TestAListOfManyObjectsArrivesWhole(t *testing.T) {
 	for id := range uint64(n) {
 		disk.Put(id*3, gate.ClassTable, []byte{1})
 	}
-	core, _ := gatetest.Connect(t, idle{}, disk, idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, disk, gatetest.Idle{})
 	rows, err := core.Objects().List()
 	if err != nil || len(rows) != n || rows[n-1].ID != 3*(n-1) {
 		t.Fatalf("%d rows, %v", len(rows), err)
@@ -144,7 +124,7 @@ func TestDeleteOfManyObjectsIsSplit(t *testing.T) {
 		disk.Put(id, gate.ClassTable, nil)
 		ids = append(ids, id)
 	}
-	core, _ := gatetest.Connect(t, idle{}, disk, idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, disk, gatetest.Idle{})
 	core.Objects().Delete(ids...)
 	if rows, err := core.Objects().List(); err != nil || len(rows) != 0 {
 		t.Fatalf("%d rows left, %v", len(rows), err)
@@ -153,7 +133,7 @@ func TestDeleteOfManyObjectsIsSplit(t *testing.T) {
 
 func TestASyncErrorStaysThroughTheGate(t *testing.T) {
 	disk := gatetest.NewMemory()
-	core, _ := gatetest.Connect(t, idle{}, disk, idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, disk, gatetest.Idle{})
 	o := core.Objects()
 	o.Create(1, gate.ClassLog, 0)
 	disk.FailOnce(gatetest.OpSync, 1, fmt.Errorf("bad disk: %w", gate.ErrIO))
@@ -166,7 +146,7 @@ func TestASyncErrorStaysThroughTheGate(t *testing.T) {
 
 func TestAStalledSyncIsSeenAndEndsWithTheGate(t *testing.T) {
 	disk := gatetest.NewMemory()
-	core, _ := gatetest.Connect(t, idle{}, disk, idle{})
+	core, _ := gatetest.Connect(t, gatetest.Idle{}, disk, gatetest.Idle{})
 	o := core.Objects()
 	o.Create(1, gate.ClassLog, 0)
 	if d := core.StorageStalled(); d != 0 {

@@ -27,7 +27,8 @@ type HostHandler interface {
 	// wait for an answer of the core.
 	Final(Final)
 	Undo(Undo)
-	// Event and Fatal are called by the lane's reader and must not wait.
+	// Event and Fatal are called by the lane's reader and must not wait. An
+	// honest core keeps to MaxEvents a second, a compromised one need not.
 	Event(Event)
 	Fatal(Fatal)
 }
@@ -92,7 +93,7 @@ func newHost(conns [laneCount]net.Conn, objects Objects, handler HostHandler) *H
 	h := &Host{s: newSession(hostEnd, conns, maxFrame), handler: handler}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.control = h.s.lanes[Control]
-	h.control.maxOpen = maxStorageOpen
+	h.control.maxOpen = maxControlOpen
 	h.control.recv = h.receive
 	h.shelves.room = sync.NewCond(&h.shelves.mu)
 	h.control.gone = func() { h.cancel(); h.shelves.close() }

@@ -50,10 +50,11 @@ const (
 	MaxHashes       = 4         // hashes in an Event
 	MaxFailText     = 200       // bytes of text in a Fail
 
-	maxSubmitOpen = 64
-	maxQueryOpen  = 64
-	maxStatusOpen = 4
-	maxFetchOpen  = 32
+	maxControlOpen = 256 // requests of the host without an answer, of all kinds
+	maxSubmitOpen  = 64
+	maxQueryOpen   = 64
+	maxStatusOpen  = 4
+	maxFetchOpen   = 32
 	// maxStopGrace is the longest grace a Stop may ask for.
 	maxStopGrace = 60 * time.Second
 )

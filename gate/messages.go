@@ -74,11 +74,13 @@ const (
 // EventID names an event. Ids below FirstCoreEvent belong to the gate.
 type EventID uint16
 
-// Events of the gate itself.
+// Events of the gate itself. EventSlow is the driver's to send, from
+// Core.StorageStalled.
 const (
 	EventProtocol  EventID = 1 // numbers: lane, frame type
 	EventDropped   EventID = 2 // numbers: events not sent because of the rate
 	EventArchived  EventID = 3 // numbers: height the host claims, newest published
+	EventSlow      EventID = 4 // numbers: milliseconds the oldest storage answer is late
 	FirstCoreEvent EventID = 16
 )
 

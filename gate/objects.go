@@ -49,6 +49,8 @@ type Range struct {
 type Objects interface {
 	// Create and Append return before the host has acted. The host's first
 	// refusal for an object is reported by the next Sync of it and sticks.
+	// They return an error only when the call is malformed by itself, which
+	// has no effect, or when the gate is closed.
 	Create(obj uint64, class Class, hint uint64) error
 	// Append adds data at off, which must be the object's present length.
 	// It waits while too much is unwritten; data is not kept.
@@ -58,7 +60,8 @@ type Objects interface {
 	// Read fills p from off and returns how many bytes the host had; fewer
 	// than len(p) only at the object's end.
 	Read(obj, off uint64, p []byte) (int, error)
-	// ReadMany returns the concatenation of all ranges, or an error.
+	// ReadMany returns the concatenation of all ranges, or an error. It is
+	// shorter than their sum when a range passes its object's end.
 	ReadMany(rs []Range) ([]byte, error)
 	// Delete returns before the host has acted; missing objects are ignored.
 	Delete(objs ...uint64) error

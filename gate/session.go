@@ -64,8 +64,27 @@ func (s *session) close() {
 		flushed.Go(func() { l.flush(deadline) })
 	}
 	flushed.Wait()
+	if s.at == coreEnd {
+		s.partFromHost(deadline)
+	}
 	s.fail(ErrGateClosed)
 	s.readers.Wait()
+}
+
+// partFromHost ends the core's direction of the control lane and waits until
+// the host has closed its own. Were all lanes closed at once, the host could
+// see the end of another one before it has read the last frames of this one.
+func (s *session) partFromHost(deadline time.Time) {
+	half, ok := s.lanes[Control].conn.(interface{ CloseWrite() error })
+	if !ok || s.ended() || half.CloseWrite() != nil {
+		return
+	}
+	late := time.NewTimer(time.Until(deadline))
+	defer late.Stop()
+	select {
+	case <-s.done:
+	case <-late.C:
+	}
 }
 
 // broken ends the session because of err, found by the reader of a lane.

@@ -49,3 +49,14 @@ func heldDial(ctx context.Context, _ string) (net.Conn, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
+
+// countingObjects remembers how many bytes were appended to its one object.
+type countingObjects struct {
+	fixedObjects
+	total int
+}
+
+func (c *countingObjects) Append(_, _ uint64, data []byte) error {
+	c.total += len(data)
+	return nil
+}

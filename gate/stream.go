@@ -49,19 +49,13 @@ type Stream struct {
 	over     atomic.Bool
 	trusted  bool // Authenticated was called
 
-	readLimit, writeLimit limit
+	readLimit, writeLimit timeLimit
 	guards                []*time.Timer
 	hook                  func()      // called when the stream is over; mu
 	busy                  atomic.Bool // bytes moved since the idle guard looked
 }
 
 var _ net.Conn = (*Stream)(nil)
-
-// limit is one direction's deadline; Stream.mu guards all but expired.
-type limit struct {
-	timer   *time.Timer
-	expired atomic.Bool
-}
 
 // Addr is what a stream was dialled to, or the hint it was accepted with. The
 // hint is the host's word: for logs, never for a decision.
@@ -297,65 +291,6 @@ func (s *Stream) LocalAddr() net.Addr { return Addr("core") }
 
 // RemoteAddr returns the dialled address or the host's hint.
 func (s *Stream) RemoteAddr() net.Addr { return s.addr }
-
-// SetDeadline sets both deadlines.
-func (s *Stream) SetDeadline(t time.Time) error {
-	s.SetReadDeadline(t)
-	return s.SetWriteDeadline(t)
-}
-
-// SetReadDeadline makes reads fail with os.ErrDeadlineExceeded from t on; the
-// zero time removes it.
-func (s *Stream) SetReadDeadline(t time.Time) error { return s.setLimit(&s.readLimit, t) }
-
-// SetWriteDeadline does the same for writes, also for those that wait for the
-// window or for a host that does not read.
-func (s *Stream) SetWriteDeadline(t time.Time) error { return s.setLimit(&s.writeLimit, t) }
-
-func (s *Stream) setLimit(d *limit, t time.Time) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return s.err
-	}
-	d.stop()
-	d.expired.Store(false)
-	if t.IsZero() {
-		return nil
-	}
-	if left := time.Until(t); left > 0 {
-		var timer *time.Timer
-		timer = time.AfterFunc(left, func() {
-			s.mu.Lock()
-			current := d.timer == timer
-			if current {
-				s.expire(d)
-			}
-			s.mu.Unlock()
-			if current {
-				s.m.l.wake()
-			}
-		})
-		d.timer = timer
-		return nil
-	}
-	s.expire(d)
-	go s.m.l.wake() // the lane's lock is never taken under a stream's
-	return nil
-}
-
-func (s *Stream) expire(d *limit) {
-	d.expired.Store(true)
-	s.readable.Broadcast()
-	s.writable.Broadcast()
-}
-
-func (d *limit) stop() {
-	if d.timer != nil {
-		d.timer.Stop()
-		d.timer = nil
-	}
-}
 
 func (s *Stream) windowFrame(n int) frame {
 	return frame{typ: typeWindow, id: s.id, head: binary.BigEndian.AppendUint32(nil, uint32(n))}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -29,6 +31,8 @@ const (
 	sandboxFactoids = 20_000
 	// devStart bounds how long a network may take to elect a leader.
 	devStart = 2 * time.Minute
+	// devPause is before a validator that was killed is started again.
+	devPause = 200 * time.Millisecond
 )
 
 func devCommand(a *app) *cobra.Command {
@@ -120,7 +124,8 @@ func (d *devRun) launch(ctx context.Context) (*devnet.Processes, error) {
 	return ps, nil
 }
 
-// watch waits for the interrupt, and tells of validators that end before it.
+// watch waits for the interrupt, and starts validators again that end before it.
+// One that says that starting again will not help is left alone.
 func (d *devRun) watch(ctx context.Context, ps *devnet.Processes) error {
 	for running := len(d.layout.Validators); ; {
 		select {
@@ -128,12 +133,19 @@ func (d *devRun) watch(ctx context.Context, ps *devnet.Processes) error {
 			d.a.note("stopping; 'cloister dev --home %s' continues this network", d.home)
 			return nil
 		case e := <-ps.Exits():
-			running--
-			if running == 0 {
+			log := filepath.Join(d.home, e.Validator.Name, devnet.LogFile)
+			var exit *exec.ExitError
+			if killed := errors.As(e.Err, &exit) && !exit.Exited(); killed {
+				d.a.note("%s was ended (%v); starting it again", e.Validator.Name, e.Err)
+				if err := ps.Restart(ctx, e.Validator, devPause); err != nil {
+					return err
+				}
+				continue
+			}
+			if running--; running == 0 {
 				return wire.Faultf(wire.ErrUnavailable, "every validator has ended; the logs %s say why", filepath.Join(d.home, "*", devnet.LogFile))
 			}
-			folder := filepath.Join(d.home, e.Validator.Name)
-			d.a.note("%s has ended (%v); its log is %s, and 'cloister start --home %s' starts it again", e.Validator.Name, e.Err, filepath.Join(folder, devnet.LogFile), folder)
+			d.a.note("%s has ended (%v); %s says why", e.Validator.Name, e.Err, log)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (a *app) write(ctx context.Context, c *client.Client, family string, payloa
 	tx := c.Trust().NewTx(key, family, payload, validity)
 	v, _, err := c.SubmitProved(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("transaction %s: %w", tx.ID(), err)
+		return err
 	}
 	if quiet {
 		_, err := fmt.Fprintln(a.out, v.TxID)

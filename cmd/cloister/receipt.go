@@ -89,11 +89,20 @@ no host needs to run. Exit code 6 means that it does not hold.`,
 			}
 			v, err := client.VerifyReceiptFile(g, b)
 			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
+				return unproven(args[0], err)
 			}
 			return a.print(&provedReceipt{v, args[0]})
 		},
 	}
+}
+
+// unproven makes every reason why a receipt does not hold an error of that class:
+// a bad signature inside it is no mistake in the request.
+func unproven(file string, err error) error {
+	if wire.CodeOf(err).Info().Exit == wire.ExitUnproven {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return wire.Faultf(wire.ErrProof, "%s: %s", file, describe(err).Error)
 }
 
 // shownReceipt is the inside of a receipt file, unverified.

@@ -47,6 +47,7 @@ var nouns = []func(*app) *cobra.Command{
 }
 
 func (a *app) root() *cobra.Command {
+	cobra.EnableCommandSorting = false // the order of nouns is that of use
 	c := &cobra.Command{
 		Use:   "cloister",
 		Short: "An attested ledger with confidential contracts",
@@ -100,9 +101,12 @@ func (a *app) mark(c *cobra.Command) {
 	}
 }
 
+// groupMark tells nouns that only have verbs from commands that do something.
+const groupMark = "group"
+
 // group is a noun that only has verbs.
 func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, Annotations: map[string]string{groupMark: ""}, RunE: func(c *cobra.Command, _ []string) error {
 		return c.Help()
 	}}
 	for i, v := range verbs {

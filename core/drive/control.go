@@ -43,11 +43,13 @@ func (h *handler) Status(r *gate.Reply[[]byte]) {
 }
 
 func (h *handler) Archived(height uint64) {
+	// Kept until the loop comes by, at the next tick at the latest: the host says
+	// it once, and a lost one would hold up publication for ever.
+	h.d.archived.Store(height)
 	select {
 	case h.d.lanes.archived <- struct{}{}:
 	default:
 	}
-	h.d.offer(step.Archived{Height: height})
 }
 
 // Stop flushes and ends; after the grace time it ends without flushing, which

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloister/core"
@@ -25,13 +26,14 @@ const Version = "0.1.0"
 
 // Event ids of the driver for the host's log.
 const (
-	NoteStarted   = 0x0020 // numbers: height, log records
-	NoteSlowStep  = 0x0021 // numbers: milliseconds
-	NoteSlowDisk  = 0x0022 // numbers: seconds the host owes a storage answer
-	NoteEnded     = 0x0023 // numbers: exit code
-	NotePeerUp    = 0x0024 // hashes: node
-	NotePeerDown  = 0x0025 // hashes: node
-	NoteBadConfig = 0x0026
+	NoteStarted     = 0x0020 // numbers: height, log records
+	NoteSlowStep    = 0x0021 // numbers: milliseconds
+	NoteSlowDisk    = 0x0022 // numbers: seconds the host owes a storage answer
+	NoteEnded       = 0x0023 // numbers: exit code
+	NotePeerUp      = 0x0024 // hashes: node
+	NotePeerDown    = 0x0025 // hashes: node
+	NoteBadConfig   = 0x0026
+	NoteUnpublished = 0x0027 // numbers: height that could not be published
 )
 
 // identityName is the vault's blob with the node's identity seed.
@@ -75,6 +77,8 @@ type driver struct {
 	node    *core.Node
 	genesis *wire.Genesis
 	busy    uint64
+
+	archived atomic.Uint64 // newest height the host says it stores
 
 	lanes   lanes
 	peers   *peers

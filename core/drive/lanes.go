@@ -187,8 +187,13 @@ func (d *driver) runPublish(ctx context.Context) {
 		f := final(e.(step.Publish).Final)
 		for {
 			err := d.gate.Final(f)
+			if err == nil || errors.Is(err, gate.ErrGateClosed) {
+				break
+			}
 			if !errors.Is(err, gate.ErrBusy) {
-				break // the gate is gone, or the block left
+				// Blocks leave in order and within their bounds, or this node is broken.
+				d.fatal(step.Fatal{Code: core.ExitCorrupt, Note: step.Note{ID: NoteUnpublished, Numbers: []uint64{f.Height}}})
+				return
 			}
 			select {
 			case <-d.lanes.archived:

@@ -53,9 +53,14 @@ func (d *driver) loop(ctx context.Context, boot step.Boot) {
 		out.Reset()
 	}
 	do(boot)
+	archived := boot.Archived
 	for {
 		select {
 		case ev := <-d.inbox:
+			if h := d.archived.Load(); h > archived {
+				archived = h
+				do(step.Archived{Height: h})
+			}
 			do(ev)
 		case <-ctx.Done():
 			return

@@ -1,6 +1,6 @@
 // Package gatetest has what tests on either side of the gate need: an
-// in-memory host disk with a crash model and a hostile temper (Memory), and
-// a connected core and host in one process (Connect), and the rules every object
+// in-memory host disk with a crash model and a hostile temper (Memory), a core
+// and a host connected in one process (Connect), and the rules every object
 // store must keep (Contract).
 //
 // It is for tests and the simulator. Nothing here may be linked into

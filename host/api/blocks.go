@@ -22,7 +22,11 @@ func (s *Server) Block(ctx context.Context, req *connect.Request[pb.BlockRequest
 		if err != nil {
 			return nil, err
 		}
-		if height, err = s.archive.HeightOf(hash); err != nil {
+		err = s.look(func() (err error) {
+			height, err = s.archive.HeightOf(hash)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	case *pb.BlockRequest_Latest:
@@ -45,10 +49,11 @@ func (s *Server) Headers(ctx context.Context, req *connect.Request[pb.HeadersReq
 	if err != nil {
 		return nil, err
 	}
-	sealed := s.archive.Sealed()
-	if from > sealed {
-		return nil, s.beyond(from)
+	err = s.look(func() error { return s.beyond(from) })
+	if err != nil {
+		return nil, err
 	}
+	sealed := s.archive.Sealed()
 	last := min(sealed, from+uint64(limit)-1)
 	res := &pb.HeadersResponse{Height: s.archive.Height()}
 	for h := from; h < last; h++ {
@@ -81,11 +86,11 @@ func (s *Server) Blocks(ctx context.Context, req *connect.Request[pb.BlocksReque
 		return wire.Faultf(wire.ErrBadRequest, "count is %d, at most %d", count, MaxBlocks)
 	}
 	// A caller far ahead would hold a stream for nothing.
-	if next := s.archive.Height() + 1; req.Msg.From > next {
-		return s.beyond(req.Msg.From)
+	if next := s.archived.now() + 1; req.Msg.From > next {
+		return wire.Faultf(wire.ErrNotFound, "block %d is not there; the next is %d", req.Msg.From, next)
 	}
 	for h := req.Msg.From; count > 0; h, count = h+1, count-1 {
-		if err := s.sealed.reach(ctx, h); err != nil {
+		if err := s.reachShown(ctx, h); err != nil {
 			return err
 		}
 		block, err := s.block(h, req.Msg.HeadersOnly)
@@ -108,26 +113,43 @@ func (s *Server) Consistency(ctx context.Context, req *connect.Request[pb.Consis
 	return connect.NewResponse(&pb.ConsistencyResponse{Path: hashBytes(path)}), nil
 }
 
-// beyond says why a block cannot be had: it is not there, or not proved yet.
+// beyond says why a block cannot be had, if so: it is not there, or not proved
+// yet.
 func (s *Server) beyond(height uint64) error {
-	if have := s.archive.Height(); height > have {
+	switch have := s.archive.Height(); {
+	case height <= s.archive.Sealed():
+		return nil
+	case height > have:
 		return wire.Faultf(wire.ErrNotFound, "block %d is not there; the newest is %d", height, have)
 	}
 	return wire.Faultf(wire.ErrNotCovered, "block %d is recorded, but no seal covers it yet", height)
 }
 
-func (s *Server) block(height uint64, headerOnly bool) (*pb.BlockResponse, error) {
-	if headerOnly {
-		header, err := s.archive.Header(height)
-		if err != nil {
-			return nil, err
+func (s *Server) block(height uint64, headerOnly bool) (out *pb.BlockResponse, err error) {
+	err = s.look(func() (err error) {
+		if headerOnly {
+			out, err = s.readHeader(height)
+		} else {
+			out, err = s.readBlock(height)
 		}
-		proved, err := s.prove(height, header)
-		if err != nil {
-			return nil, err
-		}
-		return &pb.BlockResponse{Header: proved}, nil
+		return err
+	})
+	return out, err
+}
+
+func (s *Server) readHeader(height uint64) (*pb.BlockResponse, error) {
+	header, err := s.archive.Header(height)
+	if err != nil {
+		return nil, err
 	}
+	proved, err := s.prove(height, header)
+	if err != nil {
+		return nil, err
+	}
+	return &pb.BlockResponse{Header: proved}, nil
+}
+
+func (s *Server) readBlock(height uint64) (*pb.BlockResponse, error) {
 	b, err := s.archive.Block(height)
 	if err != nil {
 		return nil, err

@@ -4,10 +4,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -37,31 +35,32 @@ var streaming = map[string]bool{
 // protocol the request speaks, and gives each its deadlines.
 func (b *bounds) limit(next http.Handler, errs *connect.ErrorWriter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "z") && (r.URL.Path == "/healthz" || r.URL.Path == "/readyz") {
-			next.ServeHTTP(w, r) // a busy host is alive, and says so
+		paced := pace(w)
+		defer paced.finish()
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(paced, r) // a busy host is alive, and says so
 			return
 		}
 		count, most := &b.requests, b.limits.Requests
-		stream := streaming[r.URL.Path]
-		if stream {
+		if streaming[r.URL.Path] {
 			count, most = &b.streams, b.limits.Streams
 		}
 		defer count.Add(-1)
 		if n := count.Add(1); n > int64(most) {
-			refuse(w, r, errs, wire.Faultf(wire.ErrBusy, "%d requests are in progress", most))
+			refuse(paced, r, errs, wire.Faultf(wire.ErrBusy, "%d requests are in progress", most))
 			return
 		}
 		if r.ContentLength > MaxRequest {
-			refuse(w, r, errs, wire.Faultf(wire.ErrTooLarge, "request of %d bytes, at most %d", r.ContentLength, MaxRequest))
+			refuse(paced, r, errs, wire.Faultf(wire.ErrTooLarge, "request of %d bytes, at most %d", r.ContentLength, MaxRequest))
 			return
 		}
-		// Deadlines fail only on writers that have none, such as a test's recorder.
-		rc := http.NewResponseController(w)
-		_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
-		body := &countedBody{ReadCloser: r.Body, bounds: b}
-		defer body.release()
-		r.Body = body
-		next.ServeHTTP(&pacedWriter{ResponseWriter: w, rc: rc}, r)
+		if r.ContentLength != 0 {
+			body := &countedBody{ReadCloser: r.Body, bounds: b, received: paced.received}
+			defer body.release()
+			r.Body = body
+			paced.receiving()
+		}
+		next.ServeHTTP(paced, r)
 	})
 }
 
@@ -78,42 +77,27 @@ func refuse(w http.ResponseWriter, r *http.Request, errs *connect.ErrorWriter, e
 // much.
 type countedBody struct {
 	io.ReadCloser
-	bounds *bounds
-	held   int64
+	bounds   *bounds
+	received func() // called at the end of the body
+	held     int64
 }
 
 func (c *countedBody) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.held += int64(n)
 	total := c.bounds.buffered.Add(int64(n))
-	if c.held > MaxRequest {
+	switch {
+	case c.held > MaxRequest:
 		return n, connectError(wire.Faultf(wire.ErrTooLarge, "request of more than %d bytes", MaxRequest))
-	}
-	if total > c.bounds.limits.Buffered {
+	case total > c.bounds.limits.Buffered:
 		return n, connectError(wire.Faultf(wire.ErrBusy, "requests of %d bytes are in progress", total))
+	case err != nil:
+		c.received()
 	}
 	return n, err
 }
 
 func (c *countedBody) release() { c.bounds.buffered.Add(-c.held) }
-
-// pacedWriter gives every write its own deadline: a client that does not read
-// holds its request only so long, however long its stream may be.
-type pacedWriter struct {
-	http.ResponseWriter
-	rc *http.ResponseController
-}
-
-func (w *pacedWriter) Write(p []byte) (int, error) {
-	_ = w.rc.SetWriteDeadline(time.Now().Add(writeTimeout))
-	return w.ResponseWriter.Write(p)
-}
-
-// Flush is what the gRPC handlers look for by type.
-func (w *pacedWriter) Flush() { _ = w.rc.Flush() }
-
-// Unwrap serves http.ResponseController.
-func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // limitListener accepts only so many connections at a time; others wait in the
 // system's queue.

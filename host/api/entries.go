@@ -17,7 +17,11 @@ func (s *Server) Entry(ctx context.Context, req *connect.Request[pb.EntryRequest
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.archive.Entry(hash)
+	var e *archive.Entry
+	err = s.look(func() (err error) {
+		e, err = s.archive.Entry(hash)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +38,11 @@ func (s *Server) Chain(ctx context.Context, req *connect.Request[pb.ChainRequest
 	if req.Msg.Prove {
 		return s.provedChain(ctx, id, req.Msg.AfterHeight)
 	}
-	c, err := s.archive.Chain(id)
+	var c *archive.Chain
+	err = s.look(func() (err error) {
+		c, err = s.archive.Chain(id)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +80,11 @@ func (s *Server) Entries(ctx context.Context, req *connect.Request[pb.EntriesReq
 		return nil, err
 	}
 	// One more than asked for tells whether there are more.
-	list, err := s.archive.Entries(id, req.Msg.From, limit+1, req.Msg.Raw)
+	var list []archive.Entry
+	err = s.look(func() (err error) {
+		list, err = s.archive.Entries(id, req.Msg.From, limit+1, req.Msg.Raw)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -72,8 +72,8 @@ func (s *Server) catchUp(ctx context.Context, req any) error {
 		}
 		return wire.Faultf(wire.ErrNotReady, "this host has block %d, the request wants %d", s.archived.now(), r.GetAfterHeight())
 	}
-	if _, writes := req.(*pb.SubmitRequest); writes {
-		return nil // the core is that far; what the archive shows does not matter
+	if _, writes := req.(*pb.SubmitRequest); writes || r.GetAfterHeight() <= s.archive.Sealed() {
+		return nil // for a write the core is that far; what the archive shows does not matter
 	}
-	return s.archive.Settle(r.GetAfterHeight())
+	return s.archive.Settle(s.archived.now()) // with the seal that covers the block
 }

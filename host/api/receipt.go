@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"connectrpc.com/connect"
 
@@ -21,12 +19,7 @@ func (s *Server) Receipt(ctx context.Context, req *connect.Request[pb.ReceiptReq
 	case *pb.ReceiptRequest_TxId:
 		tx, err = parseID("tx_id", of.TxId)
 	case *pb.ReceiptRequest_EntryHash:
-		if tx, err = parseID("entry_hash", of.EntryHash); err == nil {
-			var e *archive.Entry
-			if e, err = s.archive.Entry(tx); err == nil {
-				tx = e.Tx
-			}
-		}
+		tx, err = s.recorderOf(of.EntryHash)
 	default:
 		err = wire.Faultf(wire.ErrBadRequest, "say of what: tx_id or entry_hash")
 	}
@@ -56,23 +49,19 @@ func (s *Server) Receipt(ctx context.Context, req *connect.Request[pb.ReceiptReq
 	return connect.NewResponse(&pb.ReceiptResponse{File: file, TxId: tx.String()}), nil
 }
 
-// onceCovered runs f, and while it fails with ErrNotCovered again after each
-// new seal, until the time is over.
-func (s *Server) onceCovered(ctx context.Context, wait time.Duration, f func() error) error {
-	bounded, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for {
-		sealed := s.sealed.now() // before f, so that a seal during f is not missed
-		err := f()
-		if !errors.Is(err, wire.ErrNotCovered) {
-			return err
-		}
-		if s.sealed.reach(bounded, sealed+1) == nil {
-			continue
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return err
+// recorderOf is the transaction that first recorded an entry.
+func (s *Server) recorderOf(text string) (wire.Hash, error) {
+	hash, err := parseID("entry_hash", text)
+	if err != nil {
+		return hash, err
 	}
+	var e *archive.Entry
+	err = s.look(func() (err error) {
+		e, err = s.archive.Entry(hash)
+		return err
+	})
+	if err != nil {
+		return hash, err
+	}
+	return e.Tx, nil
 }

@@ -97,15 +97,17 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// appended is the archive's news. It runs on the archive's goroutine.
+// appended is the archive's news. It runs on the archive's goroutine. The levels
+// rise first: who is told of a transaction and asks again must find the block
+// known here.
 func (s *Server) appended(a archive.Appended) {
-	s.pending.appended(a)
-	s.waiters.appended(a)
-	s.metrics.appended(a)
+	s.archived.raise(a.Height)
 	if a.Sealed {
 		s.sealed.raise(a.Height)
 	}
-	s.archived.raise(a.Height)
+	s.waiters.appended(a)
+	s.pending.appended(a)
+	s.metrics.appended(a)
 }
 
 func (s *Server) routes(mount map[string]http.Handler, registry *prometheus.Registry) http.Handler {

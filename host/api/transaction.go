@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect"
 
 	pb "cloister/gen/cloister/v1"
+	"cloister/host/archive"
 	"cloister/wire"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) Transaction(ctx context.Context, req *connect.Request[pb.Transa
 	}
 	res := &pb.TransactionResponse{Status: st}
 	if req.Msg.Raw && st.Height > 0 {
-		tx, err := s.archive.Transaction(id)
+		tx, err := s.find(id)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func (s *Server) awaitRecorded(ctx context.Context, id wire.Hash, wait time.Dura
 		return err
 	}
 	defer s.waiters.leave(b)
-	tx, err := s.archive.Transaction(id)
+	tx, err := s.find(id)
 	switch {
 	case errors.Is(err, wire.ErrNotFound):
 		return await(ctx, b.done, wait)
@@ -67,16 +68,9 @@ func (s *Server) awaitRecorded(ctx context.Context, id wire.Hash, wait time.Dura
 // lookup says what this host knows of a transaction. A recorded one that no
 // seal covers yet is pending: what is said to be recorded must stay so.
 func (s *Server) lookup(id wire.Hash) (*pb.TransactionStatus, error) {
-	tx, err := s.archive.Transaction(id)
-	if newest := s.archived.now(); errors.Is(err, wire.ErrNotFound) && newest > s.archive.Height() {
-		// It may be in a block that waiters were told of and readers do not see yet.
-		if err := s.archive.Settle(newest); err != nil {
-			return nil, err
-		}
-		tx, err = s.archive.Transaction(id)
-	}
+	tx, err := s.find(id)
 	switch {
-	case err == nil && tx.Height <= s.archive.Sealed():
+	case err == nil && tx.Height <= s.sealed.now():
 		return recorded(id, &outcome{tx.Height, tx.Index, tx.Result}), nil
 	case err == nil || errors.Is(err, wire.ErrNotFound) && s.pending.has(id):
 		return coded(&pb.TransactionStatus{TxId: id.String(), State: pb.State_STATE_PENDING}, wire.OK), nil
@@ -84,6 +78,15 @@ func (s *Server) lookup(id wire.Hash) (*pb.TransactionStatus, error) {
 		return coded(&pb.TransactionStatus{TxId: id.String(), State: pb.State_STATE_UNKNOWN}, wire.OK), nil
 	}
 	return nil, err
+}
+
+// find looks a recorded transaction up. Errors: ErrNotFound.
+func (s *Server) find(id wire.Hash) (tx *archive.Transaction, err error) {
+	err = s.look(func() (err error) {
+		tx, err = s.archive.Transaction(id)
+		return err
+	})
+	return tx, err
 }
 
 // recorded describes a transaction that a seal covers.

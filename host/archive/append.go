@@ -8,10 +8,10 @@ import (
 	"cloister/wire"
 )
 
-// Append checks the next final block, shows it to the watchers and queues it; it
-// is visible and durable a little later (Sync and Settle wait for that). A block that is held already is
-// accepted again without effect. Append waits while 64 blocks are queued. It
-// keeps no slice of f.
+// Append checks the next final block, queues it and shows it to the watchers; it
+// is visible and durable a little later (Sync and Settle wait for that). A block
+// that is held already is accepted again without effect. Append waits while 64
+// blocks are queued. It keeps no slice of f.
 //
 // Errors: ErrRefused, ErrGap, ErrFork (a *ForkError); ErrClosed; or the failed
 // write that ended the archive.
@@ -43,6 +43,7 @@ func (a *Archive) Append(f *gate.Final) error {
 		return ErrClosed
 	}
 	a.tip.advance(b)
+	a.shown.Store(b.height)
 	a.show(b)
 	return nil
 }
@@ -106,6 +107,26 @@ func (a *Archive) Settle(height uint64) error {
 		return nil
 	}
 	return a.settle(height)
+}
+
+// behind waits for blocks that watchers have been shown and readers cannot see
+// yet. It reports whether there were any.
+func (a *Archive) behind() bool {
+	shown := a.shown.Load()
+	return a.Height() < shown && a.settle(shown) == nil
+}
+
+// caughtUp reads, and when it misses something reads once more after the blocks
+// that watchers were shown before: what they heard of is never missed.
+func caughtUp[T any](a *Archive, read func() (T, error)) (T, error) {
+	v, err := read()
+	switch wire.CodeOf(err) {
+	case wire.ErrNotFound, wire.ErrNotCovered, wire.ErrUnknownChain:
+		if a.behind() {
+			return read()
+		}
+	}
+	return v, err
 }
 
 // settle waits until height, which was appended, is visible.

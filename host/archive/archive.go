@@ -52,6 +52,7 @@ type Archive struct {
 	interval time.Duration
 	height   atomic.Uint64 // newest visible block
 	sealed   atomic.Uint64 // newest visible block with a seal of its own
+	shown    atomic.Uint64 // newest block shown to watchers; height comes to it
 
 	stop  chan struct{} // closed by Close
 	ended chan struct{} // closed when the owner goroutine is gone

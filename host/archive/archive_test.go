@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"cloister/gate"
 	"cloister/host/archive/archivetest"
@@ -361,22 +362,12 @@ func TestHistoryProofsHold(t *testing.T) {
 	}
 }
 
-func TestWatchersSeeEveryBlockOnceAndOnlyWhenReadable(t *testing.T) {
+func TestWatchersSeeEveryBlockOnceInOrder(t *testing.T) {
 	c, txs := story()
 	a := openAt(t, t.TempDir(), c.Genesis)
 	var seen []uint64
 	var last Appended
-	stop := a.Watch(func(b Appended) {
-		if a.Height() < b.Height {
-			t.Errorf("block %d shown while the height is %d", b.Height, a.Height())
-		}
-		for _, r := range b.Results {
-			if _, err := a.Transaction(r.TxID); err != nil {
-				t.Errorf("shown and not readable: %v", err)
-			}
-		}
-		seen, last = append(seen, b.Height), b
-	})
+	stop := a.Watch(func(b Appended) { seen, last = append(seen, b.Height), b })
 	appendAll(t, a, c.Finals[:2])
 	appendAll(t, a, c.Finals) // two of them again
 	stop()
@@ -404,6 +395,57 @@ func TestWatchersSeeEveryBlockOnceAndOnlyWhenReadable(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Errorf("closed twice: %v", err)
+	}
+}
+
+// TestWhatWatchersWereShownIsNeverMissed reads right after Append, with a group
+// interval that would keep the blocks from being stored for an hour.
+func TestWhatWatchersWereShownIsNeverMissed(t *testing.T) {
+	first, again := archivetest.EntryHash("diary", []byte("first")), archivetest.EntryHash("diary", []byte("second"))
+	for name, read := range map[string]func(a *Archive, c *archivetest.Chain, txs map[string]*wire.Tx) error{
+		"block":  func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error { return second(a.Block(4)) },
+		"header": func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error { return second(a.Header(4)) },
+		"transaction": func(a *Archive, _ *archivetest.Chain, txs map[string]*wire.Tx) error {
+			return second(a.Transaction(txs["again"].ID()))
+		},
+		"entry": func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error {
+			return errors.Join(second(a.Entry(first)), second(a.Entry(again)))
+		},
+		"chain": func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error {
+			return second(a.Chain(archivetest.EntryChain("diary")))
+		},
+		"seal":      func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error { return second(a.SealedFrom(4)) },
+		"inclusion": func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error { return second(a.Inclusion(4, 5)) },
+		"consistency": func(a *Archive, _ *archivetest.Chain, _ map[string]*wire.Tx) error {
+			return second(a.Consistency(4, 5))
+		},
+		"ordered": func(a *Archive, _ *archivetest.Chain, txs map[string]*wire.Tx) error {
+			return second(a.Receipt(txs["again"].ID(), receipt.Ordered))
+		},
+		"executed": func(a *Archive, _ *archivetest.Chain, txs map[string]*wire.Tx) error {
+			return second(a.Receipt(txs["add"].ID(), receipt.Executed))
+		},
+		"hash": func(a *Archive, c *archivetest.Chain, _ map[string]*wire.Tx) error {
+			return second(a.HeightOf(wire.HeaderHash(c.Finals[3].Header)))
+		},
+	} {
+		c, txs := story()
+		a, err := Open(t.TempDir(), Options{Genesis: c.Genesis, GroupInterval: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		appendAll(t, a, c.Finals[:1]) // from here on the interval runs
+		for _, f := range c.Finals[1:] {
+			if err := a.Append(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := read(a, c, txs); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -2,7 +2,9 @@ package archive
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
+	"time"
 
 	"cloister/host/archive/archivetest"
 	"cloister/wire"
@@ -92,4 +94,13 @@ func BenchmarkReceipt(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// cpuTime is what the whole process has used so far.
+func cpuTime(t testing.TB) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -20,11 +20,12 @@
 //
 // # Order of things
 //
-// Append checks a block against the ones before it and queues it. One owner
-// goroutine takes what is queued as a group: writes it, syncs the segment,
-// applies one batch to the index, and only then lets readers and watchers see
-// it. Therefore everything visible is on stable storage, and Height is what may
-// be reported as archived.
+// Append checks a block against the ones before it, queues it, and shows it to
+// the watchers. One owner goroutine takes what is queued as a group: writes it,
+// syncs the segment, applies one batch to the index, and only then lets readers
+// see it. Therefore everything readable is on stable storage, and Height is what
+// may be reported as archived. A reader who asks for what watchers were shown
+// waits those few milliseconds.
 //
 // # Invariants
 //

@@ -31,7 +31,7 @@ func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
 // visible finds a block's row. Errors: ErrNotFound above Height.
 func (a *Archive) visible(height uint64) (blockRow, error) {
-	if newest := a.Height(); height > newest {
+	if newest := a.Height(); height > newest && !(a.behind() && height <= a.Height()) {
 		return blockRow{}, wire.Faultf(wire.ErrNotFound, "no block %d yet, the newest is %d", height, newest)
 	}
 	return a.row(height)
@@ -94,6 +94,10 @@ func (a *Archive) sealedHeader(row blockRow) (*SealedHeader, error) {
 
 // HeightOf finds a block by its header's hash. Errors: ErrNotFound.
 func (a *Archive) HeightOf(hash wire.Hash) (uint64, error) {
+	return caughtUp(a, func() (uint64, error) { return a.heightOf(hash) })
+}
+
+func (a *Archive) heightOf(hash wire.Hash) (uint64, error) {
 	v, found, err := a.index.get(hashKey(tableHash, hash))
 	switch {
 	case err != nil:
@@ -107,6 +111,10 @@ func (a *Archive) HeightOf(hash wire.Hash) (uint64, error) {
 // SealedFrom is the lowest height at or above the given one whose block has a
 // seal of its own: the seal that covers it. Errors: ErrNotCovered.
 func (a *Archive) SealedFrom(height uint64) (uint64, error) {
+	return caughtUp(a, func() (uint64, error) { return a.sealedFrom(height) })
+}
+
+func (a *Archive) sealedFrom(height uint64) (uint64, error) {
 	sealed, _, found, err := a.index.first(tableSealed, height)
 	switch {
 	case err != nil:
@@ -138,7 +146,7 @@ func (x *index) lastSealed() (uint64, error) {
 // Inclusion proves block height within the history of the given size
 // (merkle.VerifyInclusion). Errors: ErrBadRequest unless height < size <= Height()+1.
 func (a *Archive) Inclusion(height, size uint64) ([]wire.Hash, error) {
-	if height >= size || size > a.Height()+1 {
+	if height >= size || !a.has(size) {
 		return nil, wire.Faultf(wire.ErrBadRequest, "block %d in a history of %d: %d blocks are stored", height, size, a.Height()+1)
 	}
 	return a.proved(merkle.InclusionProof(a.index.tiles(tableHistory), height, size))
@@ -147,10 +155,15 @@ func (a *Archive) Inclusion(height, size uint64) ([]wire.Hash, error) {
 // Consistency proves that the history of size from begins that of size to
 // (merkle.VerifyConsistency). Errors: ErrBadRequest unless from <= to <= Height()+1.
 func (a *Archive) Consistency(from, to uint64) ([]wire.Hash, error) {
-	if from > to || to > a.Height()+1 {
+	if from > to || !a.has(to) {
 		return nil, wire.Faultf(wire.ErrBadRequest, "histories of %d and %d: %d blocks are stored", from, to, a.Height()+1)
 	}
 	return a.proved(merkle.ConsistencyProof(a.index.tiles(tableHistory), from, to))
+}
+
+// has reports whether a history of this size is visible.
+func (a *Archive) has(size uint64) bool {
+	return size <= a.Height()+1 || a.behind() && size <= a.Height()+1
 }
 
 // proved tells a damaged tile from a wrong question.

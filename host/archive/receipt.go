@@ -14,6 +14,10 @@ import (
 // covered, an executed one as soon as a header that commits to the block's
 // execution is. Errors: ErrNotFound; ErrNotCovered before that; ErrCorrupt.
 func (a *Archive) Receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
+	return caughtUp(a, func() ([]byte, error) { return a.receipt(tx, kind) })
+}
+
+func (a *Archive) receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
 	if kind != receipt.Ordered && kind != receipt.Executed {
 		return nil, wire.Faultf(wire.ErrBadRequest, "receipt of kind %q: kinds are %s and %s", kind, receipt.Ordered, receipt.Executed)
 	}
@@ -28,7 +32,7 @@ func (a *Archive) Receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
 			return nil, err
 		}
 	}
-	sealed, err := a.SealedFrom(commits)
+	sealed, err := a.sealedFrom(commits)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ func (a *Archive) recover() error {
 		return err
 	}
 	a.height.Store(a.tip.height)
+	a.shown.Store(a.tip.height)
 	sealed, err := a.index.lastSealed()
 	a.sealed.Store(sealed)
 	return err

@@ -26,6 +26,10 @@ type Entry struct {
 
 // Transaction finds a recorded transaction. Errors: ErrNotFound, ErrCorrupt.
 func (a *Archive) Transaction(id wire.Hash) (*Transaction, error) {
+	return caughtUp(a, func() (*Transaction, error) { return a.transaction(id) })
+}
+
+func (a *Archive) transaction(id wire.Hash) (*Transaction, error) {
 	at, err := a.placeOf(id)
 	if err != nil {
 		return nil, err
@@ -83,6 +87,10 @@ func (a *Archive) damaged(at place, row blockRow, format string, args ...any) er
 
 // Entry finds the first recording of an entry. Errors: ErrNotFound, ErrCorrupt.
 func (a *Archive) Entry(hash wire.Hash) (*Entry, error) {
+	return caughtUp(a, func() (*Entry, error) { return a.entry(hash) })
+}
+
+func (a *Archive) entry(hash wire.Hash) (*Entry, error) {
 	entries, err := a.Recordings(hash, 1)
 	if err != nil {
 		return nil, err
@@ -141,6 +149,10 @@ func (a *Archive) recorded(hash wire.Hash, seq uint64, at place) (Entry, error) 
 
 // Chain returns what is stored of a chain. Errors: ErrUnknownChain.
 func (a *Archive) Chain(id wire.Hash) (*Chain, error) {
+	return caughtUp(a, func() (*Chain, error) { return a.chainInfo(id) })
+}
+
+func (a *Archive) chainInfo(id wire.Hash) (*Chain, error) {
 	c, found, err := a.index.chain(id)
 	switch {
 	case err != nil:

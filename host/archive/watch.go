@@ -18,13 +18,14 @@ type Appended struct {
 type watcher struct{ f func(Appended) }
 
 // Watch calls f for every block from then on, in height order and one call at
-// a time, as soon as the block was checked. It is visible to the other methods
-// a little later: what a user is told rests on the block's seal, behind which a
-// majority of cores stands, and not on this host's disk. Settle waits for it.
+// a time, as soon as the block was checked. It is durable a little later: what a
+// user is told rests on the block's seal, behind which a majority of cores
+// stands, and not on this host's disk. Whoever reads a block, or misses what is
+// in one, that f was shown waits until it is durable.
 //
-// f must return quickly and must not call stop, or a method that waits for the
-// archive. A block is shown to f, or was visible before Watch returned, or
-// both. stop ends the calls and returns when none is running.
+// f must return quickly and must call neither stop nor a method of the archive.
+// A block is shown to f, or was visible before Watch returned, or both. stop
+// ends the calls and returns when none is running.
 func (a *Archive) Watch(f func(Appended)) (stop func()) {
 	w := &watcher{f}
 	a.watching.Lock()
@@ -72,7 +73,7 @@ func (a *Archive) endWatchers() {
 func (a *Archive) Follow(ctx context.Context, from uint64) iter.Seq2[*Block, error] {
 	return func(yield func(*Block, error) bool) {
 		for next := from; ; next++ {
-			if err := a.reach(ctx, next); err != nil {
+			if err := a.Await(ctx, next); err != nil {
 				yield(nil, err)
 				return
 			}
@@ -84,8 +85,9 @@ func (a *Archive) Follow(ctx context.Context, from uint64) iter.Seq2[*Block, err
 	}
 }
 
-// reach waits until height is visible.
-func (a *Archive) reach(ctx context.Context, height uint64) error {
+// Await waits until a height is durable and visible, whether it was appended yet
+// or not. Errors: that of ctx; ErrClosed, also after a failed write.
+func (a *Archive) Await(ctx context.Context, height uint64) error {
 	for {
 		a.watching.Lock()
 		grown := a.grown

@@ -42,6 +42,13 @@ func TestStoreKeepsTheContract(t *testing.T) {
 	})
 }
 
+func TestStoreBehindTheGateKeepsTheContract(t *testing.T) {
+	gatetest.Contract(t, func(t *testing.T) gate.Objects {
+		core, _ := gatetest.Connect(t, gatetest.Idle{}, open(t, t.TempDir(), Options{MaxOpen: 2}), gatetest.Idle{})
+		return core.Objects()
+	})
+}
+
 func TestAFullTableOfOpenFilesStillServesAll(t *testing.T) {
 	gatetest.Contract(t, func(t *testing.T) gate.Objects {
 		return open(t, t.TempDir(), Options{MaxOpen: 1})

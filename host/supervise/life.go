@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"cloister/gate"
-	"cloister/host/archive"
 	"cloister/wire"
 )
 
@@ -146,32 +145,19 @@ func (s *Supervisor) stop(g *gate.Host) {
 // report tells the core what is archived whenever it has grown, until the
 // function it returns is called.
 func (s *Supervisor) report(g *gate.Host, told uint64) (end func()) {
-	grown, done, gone := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
-	stop := s.cfg.Archive.Watch(func(archive.Appended) {
-		select {
-		case grown <- struct{}{}:
-		default: // one report is to come and will say the newest
-		}
-	})
+	ctx, cancel := context.WithCancel(context.Background())
+	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		for {
-			if now := s.cfg.Archive.Height(); now > told {
-				if g.Archived(now) != nil {
-					return
-				}
-				told = now
-			}
-			select {
-			case <-grown:
-			case <-done:
+		for s.cfg.Archive.Await(ctx, told+1) == nil {
+			told = s.cfg.Archive.Height() // may be more by now: one report for all
+			if g.Archived(told) != nil {
 				return
 			}
 		}
 	}()
 	return func() {
-		stop()
-		close(done)
+		cancel()
 		<-gone
 	}
 }

@@ -29,8 +29,13 @@ type Exit struct {
 
 // Processes are the running validators of a network.
 type Processes struct {
-	list  []*process
-	exits chan Exit
+	home    string
+	program string
+	argsOf  func(folder string) []string
+	exits   chan Exit
+
+	mu   sync.Mutex
+	list []*process // by validator
 }
 
 type process struct {
@@ -44,22 +49,53 @@ type process struct {
 // argsOf gives, output appended to the log in its folder. If one cannot be
 // started, those that were are stopped.
 func Start(home string, l *Layout, program string, argsOf func(folder string) []string) (*Processes, error) {
-	ps := &Processes{exits: make(chan Exit, len(l.Validators))}
+	ps := &Processes{home: home, program: program, argsOf: argsOf, exits: make(chan Exit, len(l.Validators))}
 	for i := range l.Validators {
-		v := &l.Validators[i]
-		folder := filepath.Join(home, v.Name)
-		p, err := launch(v, filepath.Join(folder, LogFile), program, argsOf(folder))
+		p, err := ps.launch(&l.Validators[i])
 		if err != nil {
 			ps.Stop()
-			return nil, wire.Faultf(wire.ErrUnavailable, "start %s: %v", v.Name, err)
+			return nil, err
 		}
 		ps.list = append(ps.list, p)
-		go func() { // ends with the process
-			ps.exits <- Exit{v, p.cmd.Wait()}
-			close(p.done)
-		}()
 	}
 	return ps, nil
+}
+
+// Restart runs a validator that has ended again, after pause. It does nothing
+// when ctx ends first.
+func (ps *Processes) Restart(ctx context.Context, v *Validator, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+	case <-ctx.Done():
+		return nil
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for i, old := range ps.list {
+		if old.v != v {
+			continue
+		}
+		p, err := ps.launch(v)
+		if err != nil {
+			return err
+		}
+		ps.list[i] = p
+	}
+	return nil
+}
+
+func (ps *Processes) launch(v *Validator) (*process, error) {
+	folder := filepath.Join(ps.home, v.Name)
+	p, err := launch(v, filepath.Join(folder, LogFile), ps.program, ps.argsOf(folder))
+	if err != nil {
+		return nil, wire.Faultf(wire.ErrUnavailable, "start %s: %v", v.Name, err)
+	}
+	go func() { // ends with the process
+		err := p.cmd.Wait()
+		close(p.done)
+		ps.exits <- Exit{v, err}
+	}()
+	return p, nil
 }
 
 func launch(v *Validator, logName, program string, args []string) (*process, error) {
@@ -83,15 +119,22 @@ func launch(v *Validator, logName, program string, args []string) (*process, err
 	return &process{v: v, cmd: cmd, stdin: stdin, done: make(chan struct{})}, nil
 }
 
-// Exits delivers each process that ends, once.
+// Exits delivers each process that ends, once. It must be read while validators
+// are restarted.
 func (ps *Processes) Exits() <-chan Exit { return ps.exits }
 
 // PID is the process id of the i-th validator.
-func (ps *Processes) PID(i int) int { return ps.list[i].cmd.Process.Pid }
+func (ps *Processes) PID(i int) int {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.list[i].cmd.Process.Pid
+}
 
 // Stop asks every validator to stop and returns when all have; it kills those
 // that take longer than stopGrace.
 func (ps *Processes) Stop() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
 	var group sync.WaitGroup
 	for _, p := range ps.list {
 		group.Go(func() {

@@ -60,14 +60,13 @@ func (l *Ledger) write(p *record.Payload, tx wire.Hash, h *wire.Header) wire.Cod
 	if l.firsts[e.Hash] == nil {
 		l.firsts[e.Hash] = &e
 	}
-	c := l.chainState(id)
+	c := fold(l.chains[id])
 	l.state[string(query.StateKey(record.Name, record.ChainKey(id)))] = wire.Marshal(c)
 	return wire.OK
 }
 
-// chainState folds a chain's entries.
-func (l *Ledger) chainState(id wire.Hash) record.Chain {
-	list := l.chains[id]
+// fold is the state of a chain with these entries.
+func fold(list []archive.Entry) record.Chain {
 	first, last := list[0], list[len(list)-1]
 	c := record.Chain{
 		Entries: uint64(len(list)), CreatedAtMs: first.TimeMs, UpdatedAtMs: last.TimeMs,

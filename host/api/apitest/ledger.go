@@ -29,6 +29,7 @@ type Ledger struct {
 	firsts   map[wire.Hash]*archive.Entry // by entry hash
 	watchers map[int]func(archive.Appended)
 	watched  int
+	shown    uint64 // blocks up to it are visible to reads
 	manual   bool
 	admit    func(*wire.Tx) wire.Code
 	batch    error
@@ -47,7 +48,8 @@ type block struct {
 }
 
 // New begins a chain of the given number of members. Each Submit makes a sealed
-// block at once, until Manual.
+// block at once, until Manual. As an archive may, it shows no block to reads
+// before Settle asks for it.
 func New(members int) *Ledger {
 	l := &Ledger{
 		Genesis: &wire.Genesis{
@@ -109,6 +111,13 @@ func (l *Ledger) Batches() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]int(nil), l.submits...)
+}
+
+// Told is the newest block there is, visible to reads or not.
+func (l *Ledger) Told() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.newest()
 }
 
 // Append makes the next block of all that is pooled.
@@ -209,7 +218,7 @@ func tree(state map[string][]byte) smttest.Tree {
 func (l *Ledger) State(r *query.StateRequest) (*query.State, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := l.blocks[l.sealed()]
+	at := l.blocks[l.sealed(l.newest())]
 	if at.Height == 0 || at.header.ExecHeight < r.AtLeast {
 		return nil, wire.Faultf(wire.ErrNotCovered, "no sealed block commits to state after block %d yet", r.AtLeast)
 	}
@@ -222,15 +231,15 @@ func (l *Ledger) State(r *query.StateRequest) (*query.State, error) {
 	}, nil
 }
 
-// sealed is the height of the newest block with a seal. mu is held.
-func (l *Ledger) sealed() uint64 {
-	for h := len(l.blocks) - 1; h > 0; h-- {
+// sealed is the height of the newest block with a seal, up to a height. mu is held.
+func (l *Ledger) sealed(upTo uint64) uint64 {
+	for h := upTo; h > 0; h-- {
 		if len(l.blocks[h].Seal) > 0 {
-			return uint64(h)
+			return h
 		}
 	}
 	return 0
 }
 
-// Settle implements the archive's method: blocks are visible at once here.
-func (l *Ledger) Settle(uint64) error { return nil }
+// newest is the height of the newest block. mu is held.
+func (l *Ledger) newest() uint64 { return uint64(len(l.blocks) - 1) }

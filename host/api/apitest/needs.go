@@ -72,7 +72,7 @@ func (l *Ledger) Query(_ context.Context, kind uint16, body []byte) ([]byte, err
 		return (&query.Status{
 			Version: "test", ChainID: l.Genesis.ChainID(), Node: wire.NodeIDOf(l.Keys[0].Public()), Role: "voter",
 			Engine: "raft", Restart: "trust-disk", Mode: "new", Simulated: true, DevSealKey: true,
-			Height: l.Height(), Sealed: l.Sealed(),
+			Height: l.Told(), Sealed: l.Sealed(),
 			Peers: []query.Peer{{ID: wire.Hash{1}, Slot: 2, Connected: true}},
 		}).Encode(), nil
 	case query.KindState:
@@ -103,21 +103,21 @@ func (l *Ledger) Restarts() uint64 { return 2 }
 func (l *Ledger) Height() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return uint64(len(l.blocks) - 1)
+	return l.shown
 }
 
 // Sealed implements api.Archive.
 func (l *Ledger) Sealed() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sealed()
+	return l.sealed(l.shown)
 }
 
 // Block implements api.Archive.
 func (l *Ledger) Block(height uint64) (*archive.Block, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if height >= uint64(len(l.blocks)) {
+	if height > l.shown {
 		return nil, wire.Faultf(wire.ErrNotFound, "block %d is not there", height)
 	}
 	b := l.blocks[height].Block
@@ -137,7 +137,7 @@ func (l *Ledger) Header(height uint64) (*archive.SealedHeader, error) {
 func (l *Ledger) SealedFrom(height uint64) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for h := height; h < uint64(len(l.blocks)); h++ {
+	for h := height; h <= l.shown; h++ {
 		if len(l.blocks[h].Seal) > 0 {
 			return h, nil
 		}
@@ -149,7 +149,7 @@ func (l *Ledger) SealedFrom(height uint64) (uint64, error) {
 func (l *Ledger) HeightOf(hash wire.Hash) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for h, b := range l.blocks {
+	for h, b := range l.blocks[:l.shown+1] {
 		if b.Hash == hash {
 			return uint64(h), nil
 		}
@@ -161,7 +161,7 @@ func (l *Ledger) HeightOf(hash wire.Hash) (uint64, error) {
 func (l *Ledger) Transaction(id wire.Hash) (*archive.Transaction, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if tx := l.txs[id]; tx != nil {
+	if tx := l.txs[id]; tx != nil && tx.Height <= l.shown {
 		return tx, nil
 	}
 	return nil, wire.Faultf(wire.ErrNotFound, "no transaction %s", id)
@@ -171,7 +171,7 @@ func (l *Ledger) Transaction(id wire.Hash) (*archive.Transaction, error) {
 func (l *Ledger) Entry(hash wire.Hash) (*archive.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e := l.firsts[hash]; e != nil {
+	if e := l.firsts[hash]; e != nil && e.Height <= l.shown {
 		return e, nil
 	}
 	return nil, wire.Faultf(wire.ErrNotFound, "no entry %s", hash)
@@ -181,10 +181,11 @@ func (l *Ledger) Entry(hash wire.Hash) (*archive.Entry, error) {
 func (l *Ledger) Chain(id wire.Hash) (*archive.Chain, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.chains[id] == nil {
+	list := l.visible(id)
+	if len(list) == 0 {
 		return nil, wire.Faultf(wire.ErrUnknownChain, "no chain %s", id)
 	}
-	c := l.chainState(id)
+	c := fold(list)
 	return &archive.Chain{ID: id, Entries: c.Entries, Head: c.Head, Created: c.Created, Updated: c.Updated}, nil
 }
 
@@ -192,11 +193,11 @@ func (l *Ledger) Chain(id wire.Hash) (*archive.Chain, error) {
 func (l *Ledger) Entries(chain wire.Hash, from uint64, limit int, bytes bool) ([]archive.Entry, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	list := l.chains[chain]
-	if list == nil {
+	list := l.visible(chain)
+	if len(list) == 0 {
 		return nil, wire.Faultf(wire.ErrUnknownChain, "no chain %s", chain)
 	}
-	list = slices.Clone(list[min(from, uint64(len(list))):])
+	list = list[min(from, uint64(len(list))):]
 	list = list[:min(limit, len(list))]
 	for i := range list {
 		if !bytes {
@@ -217,7 +218,7 @@ func (l *Ledger) Inclusion(height, size uint64) ([]wire.Hash, error) {
 func (l *Ledger) Consistency(from, to uint64) ([]wire.Hash, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if from > to || to > uint64(len(l.blocks)) {
+	if from > to || to > l.shown+1 {
 		return nil, wire.Faultf(wire.ErrBadRequest, "histories of %d and %d", from, to)
 	}
 	return consistency(l.headerLeaves()[:to], int(from), true), nil
@@ -247,10 +248,10 @@ func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	tx := l.txs[id]
-	if tx == nil {
+	if tx == nil || tx.Height > l.shown {
 		return nil, wire.Faultf(wire.ErrNotFound, "no transaction %s", id)
 	}
-	b, seal := l.blocks[tx.Height], l.blocks[l.sealed()]
+	b, seal := l.blocks[tx.Height], l.blocks[l.sealed(l.shown)]
 	if seal.Height < b.Height || kind == receipt.Executed && seal.header.ExecHeight < b.Height {
 		return nil, wire.Faultf(wire.ErrNotCovered, "block %d", b.Height)
 	}
@@ -279,10 +280,29 @@ func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
 	return receipt.Encode(r), nil
 }
 
+// visible is the entries of a chain that reads see. mu is held.
+func (l *Ledger) visible(chain wire.Hash) (list []archive.Entry) {
+	for _, e := range l.chains[chain] {
+		if e.Height <= l.shown {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// Settle implements api.Archive.
+func (l *Ledger) Settle(height uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = max(l.shown, min(height, l.newest()))
+	return nil
+}
+
 // Watch implements api.Archive.
 func (l *Ledger) Watch(f func(archive.Appended)) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.shown = l.newest() // what was told to others only is visible
 	l.watched++
 	id := l.watched
 	l.watchers[id] = f
