@@ -37,12 +37,13 @@ func (n *Node) onSubmit(s step.Submit) {
 
 // judge admits transactions and tells done what became of each. done may be nil.
 func (n *Node) judge(raws [][]byte, done func([]step.SubmitItem), local bool) {
-	chainID, families, timeMs := n.chainID, n.cfg.Families, max(n.tip.Header.TimeMs, n.clock(n.now))
+	chainID, families, verified := n.chainID, n.cfg.Families, n.verified
+	timeMs := max(n.tip.Header.TimeMs, n.clock(n.now))
 	// The block that takes it may have a slightly earlier time than this clock.
 	latest := timeMs + wire.MaxValidity - uint64(n.cfg.Genesis.Limits.ClockSkewMs)
 	admit := func(view any) any {
 		state, ok := view.(*ledger.View)
-		checked := ledger.CheckTxs(raws, chainID, families)
+		checked := ledger.CheckTxs(raws, chainID, families, verified)
 		for i := range checked {
 			switch c := &checked[i]; {
 			case c.Code != wire.OK:

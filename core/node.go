@@ -3,6 +3,7 @@ package core
 import (
 	"cloister/core/consensus"
 	"cloister/core/consensus/engines"
+	"cloister/core/ledger"
 	"cloister/core/step"
 	"cloister/wire"
 	"cloister/wire/merkle"
@@ -30,6 +31,7 @@ const (
 	maxUnarchivedB = 16 << 20 // the same in bytes
 	flushBlocks    = 256      // blocks between flushes of state
 	flushBytes     = 64 << 20 // the same in bytes of bodies
+	maxVerified    = 1 << 19  // transactions whose signature is remembered to hold
 )
 
 // Exit codes of a deliberate end (gate specification §5).
@@ -57,8 +59,9 @@ type Node struct {
 	nextToken step.Token
 	tasks     map[step.Token]task
 
-	pool  pool
-	peers map[wire.NodeID]*peer
+	verified *ledger.Verified // used by Compute and Read, never by Step
+	pool     pool
+	peers    map[wire.NodeID]*peer
 
 	points map[wire.Hash]*point // blocks a child may name as parent
 	checks map[wire.Hash]*check
@@ -101,7 +104,7 @@ func New(cfg Config) *Node {
 		cfg: cfg, chainID: cfg.Genesis.ChainID(), members: cfg.Genesis.MemberSet(),
 		tasks: map[step.Token]task{}, peers: map[wire.NodeID]*peer{},
 		points: map[wire.Hash]*point{}, checks: map[wire.Hash]*check{}, execs: map[uint64]execPoint{},
-		flushed: cfg.Flushed,
+		flushed: cfg.Flushed, verified: ledger.NewVerified(maxVerified),
 	}
 	n.pool.init(cfg.Genesis.Limits)
 	n.self = n.members.ByID(wire.NodeIDOf(cfg.Key.Public()))

@@ -171,8 +171,8 @@ func (n *Node) start(c *check) {
 	n.extend(p, c.block)
 	n.order = append(n.order, c)
 	h, body := c.block.Header, c.block.Body
-	chainID, families, limits := n.chainID, n.cfg.Families, n.cfg.Genesis.Limits
-	n.out.Add(step.Compute{F: func() any { return checkBody(chainID, families, limits, h, body) }, Token: n.ask(func(_ step.Now, result any, err error) {
+	chainID, families, limits, verified := n.chainID, n.cfg.Families, n.cfg.Genesis.Limits, n.verified
+	n.out.Add(step.Compute{F: func() any { return checkBody(chainID, families, limits, verified, h, body) }, Token: n.ask(func(_ step.Now, result any, err error) {
 		v, _ := result.(bodyVerdict)
 		c.bodyDone, c.bodyOK, c.ids = true, err == nil && v.ok, v.ids
 		n.decideVerdict(c)
@@ -187,14 +187,14 @@ type bodyVerdict struct {
 
 // checkBody is pure: the body has the transactions the header commits to, each
 // well formed and signed, valid at the block's time, none twice.
-func checkBody(chainID wire.Hash, families []ledger.Family, limits wire.Limits, h *wire.Header, body []byte) bodyVerdict {
+func checkBody(chainID wire.Hash, families []ledger.Family, limits wire.Limits, verified *ledger.Verified, h *wire.Header, body []byte) bodyVerdict {
 	raws, _, err := ledger.CheckBody(h, body, limits)
 	if err != nil {
 		return bodyVerdict{}
 	}
 	ids := make([]wire.Hash, len(raws))
 	seen := make(map[wire.Hash]struct{}, len(raws))
-	for i, c := range ledger.CheckTxs(raws, chainID, families) {
+	for i, c := range ledger.CheckTxs(raws, chainID, families, verified) {
 		if _, twice := seen[c.ID]; c.Code != wire.OK || twice ||
 			c.Tx.NotAfterMs < h.TimeMs || c.Tx.NotAfterMs > h.TimeMs+wire.MaxValidity {
 			return bodyVerdict{}

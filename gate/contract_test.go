@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"cloister/gate"
 	"cloister/gate/gatetest"
@@ -157,7 +157,7 @@ func TestAStalledSyncIsSeenAndEndsWithTheGate(t *testing.T) {
 	got := make(chan error, 1)
 	go func() { got <- o.Sync(1) }()
 	for disk.HeldSyncs() == 0 {
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 	if core.StorageStalled() <= 0 {
 		t.Fatal("an open Sync is not seen as stalled")

@@ -106,7 +106,12 @@ func (s *shell) dev(flags string) *network {
 	if err := n.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() { n.stop(s.t) })
+	s.t.Cleanup(func() {
+		n.stop(s.t)
+		if s.t.Failed() {
+			s.t.Logf("what the network said:\n%s%s", n.errs, s.logs())
+		}
+	})
 	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&n.shownDev); err != nil {
 		n.stop(s.t)
 		s.t.Fatalf("the network did not start: %v\n%s%s", err, n.errs, s.logs())

@@ -128,7 +128,7 @@ func BenchmarkAdmit(b *testing.B) {
 			c := newChain(b, open(b))
 			c.OK(c.CreateChain(ledgertest.Alice, "chain"))
 			tx := c.AddEntry(ledgertest.Alice, "chain", string(make([]byte, 256)))
-			checked := ledger.CheckTxs([][]byte{tx.Bytes()}, c.Genesis.ChainID(), c.Ledger.Families())[0]
+			checked := ledger.CheckTxs([][]byte{tx.Bytes()}, c.Genesis.ChainID(), c.Ledger.Families(), nil)[0]
 			v := c.Ledger.View()
 			now := c.NextMs()
 			b.ReportAllocs()

@@ -16,9 +16,10 @@ type Checked struct {
 
 // CheckTxs judges encoded transactions for a chain: form, chain, family, the
 // family's stateless check, and signatures, all of them in one batch. families
-// are those enabled on the chain (Enabled). It is pure; item i belongs to
-// raws[i], whose bytes it may alias.
-func CheckTxs(raws [][]byte, chainID wire.Hash, families []Family) []Checked {
+// are those enabled on the chain (Enabled); verified, if not nil, saves verifying
+// a signature twice. It is pure but for that; item i belongs to raws[i], whose
+// bytes it may alias.
+func CheckTxs(raws [][]byte, chainID wire.Hash, families []Family, verified *Verified) []Checked {
 	out := make([]Checked, len(raws))
 	batch := wire.NewBatch(len(raws))
 	queued := make([]int, 0, len(raws))
@@ -33,14 +34,18 @@ func CheckTxs(raws [][]byte, chainID wire.Hash, families []Family) []Checked {
 			c.Code = wire.CodeOf(err)
 			continue
 		}
+		if verified.has(c.LeafHash) {
+			continue
+		}
 		batch.Add(c.Tx.Payer, c.ID, c.Tx.Signature)
 		queued = append(queued, i)
 	}
-	if all, ok := batch.Verify(); !all {
-		for n, i := range queued {
-			if !ok[n] {
-				out[i].Code = wire.ErrBadSignature
-			}
+	all, ok := batch.Verify()
+	for n, i := range queued {
+		if all || ok[n] {
+			verified.add(out[i].LeafHash)
+		} else {
+			out[i].Code = wire.ErrBadSignature
 		}
 	}
 	return out

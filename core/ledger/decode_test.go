@@ -92,7 +92,7 @@ func FuzzCheckTxs(f *testing.F) {
 	tx.Sign(wire.NewPrivateKey([32]byte{1}))
 	f.Add(tx.Bytes())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c := CheckTxs([][]byte{b}, wire.Hash{}, nil)[0]
+		c := CheckTxs([][]byte{b}, wire.Hash{}, nil, nil)[0]
 		if c.Code == wire.OK || c.LeafHash != merkle.LeafHash(b) {
 			t.Fatalf("%+v", c)
 		}

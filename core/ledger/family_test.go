@@ -282,7 +282,7 @@ func TestCheckTxsJudgesEachByItself(t *testing.T) {
 	bad := c.Tx(ledgertest.Alice, token.Name, []byte{0xFF})
 	raws := [][]byte{good.Bytes(), forged.Bytes(), foreign.Bytes(), strange.Bytes(), bad.Bytes(), {1, 2, 3}, make([]byte, wire.MaxTx+1), nil, other.Bytes()}
 	want := []wire.Code{wire.OK, wire.ErrBadSignature, wire.ErrWrongChain, wire.ErrUnknownFamily, wire.ErrMalformed, wire.ErrMalformed, wire.ErrTooLarge, wire.ErrMalformed, wire.OK}
-	for i, got := range ledger.CheckTxs(raws, c.Genesis.ChainID(), c.Ledger.Families()) {
+	for i, got := range ledger.CheckTxs(raws, c.Genesis.ChainID(), c.Ledger.Families(), nil) {
 		if got.Code != want[i] {
 			t.Errorf("item %d: %s, want %s", i, got.Code, want[i])
 		}
@@ -290,7 +290,7 @@ func TestCheckTxsJudgesEachByItself(t *testing.T) {
 			t.Errorf("item %d: %+v", i, got.Request)
 		}
 	}
-	if got := ledger.CheckTxs(nil, c.Genesis.ChainID(), c.Ledger.Families()); len(got) != 0 {
+	if got := ledger.CheckTxs(nil, c.Genesis.ChainID(), c.Ledger.Families(), nil); len(got) != 0 {
 		t.Errorf("nothing gave %d verdicts", len(got))
 	}
 }

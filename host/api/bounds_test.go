@@ -207,6 +207,16 @@ func TestAReaderWaitsForItsOwnWrite(t *testing.T) {
 	}
 }
 
+// TestAHeightFarAheadIsRefusedAtOnce: waiting would not help, and anybody can
+// ask for any height.
+func TestAHeightFarAheadIsRefusedAtOnce(t *testing.T) {
+	h := serve(t, nil)
+	_, err := h.grpc.Chain(context.Background(), connect.NewRequest(&pb.ChainRequest{ChainId: wire.Hash{1}.String(), AfterHeight: 1 << 60}))
+	if codeOf(err) != wire.ErrNotReady {
+		t.Error(err)
+	}
+}
+
 // TestStateWaitsForTheSealThatCommitsToIt: block 1 executes the payment, block
 // 2 commits to what block 1 did.
 func TestStateWaitsForTheSealThatCommitsToIt(t *testing.T) {

@@ -64,7 +64,11 @@ func (s *Server) catchUp(ctx context.Context, req any) error {
 	if !ok || r.GetAfterHeight() == 0 {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, behindWait)
+	patience := behindWait
+	if now := s.archived.now(); r.GetAfterHeight() > now && r.GetAfterHeight()-now > maxBehind {
+		patience = 0
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := s.archived.reach(wait, r.GetAfterHeight()); err != nil {
 		if ctx.Err() != nil {

@@ -11,6 +11,10 @@ const (
 	DefaultPage = 100
 	MaxBlocks   = 100_000 // blocks of one stream
 
+	// maxBehind is how many blocks behind a request's wish a host still waits to
+	// catch up; further behind it refuses at once.
+	maxBehind = 1024
+
 	maxPageBytes = 4 << 20 // entries of one answer, in bytes
 	maxText      = 256     // bytes of an id or address as text that are looked at
 )

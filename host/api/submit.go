@@ -101,8 +101,8 @@ func waitFor(ms uint32, unset time.Duration) (time.Duration, error) {
 	return d, nil
 }
 
-// submission is a batch on its way into the core. ids, good and codes are per
-// transaction of the batch, in order.
+// submission is a batch on its way into the core. All fields are per
+// transaction, in order.
 type submission struct {
 	txs   [][]byte
 	ids   []wire.Hash // zero where the bytes are no transaction
@@ -126,60 +126,73 @@ func parseSubmission(txs [][]byte) *submission {
 }
 
 // pool hands the batch to the core in pieces that fit the gate, and fills
-// codes. It fails only if the core took nothing; later pieces that it cannot
-// take carry the error's code.
+// codes. It fails only if the first piece failed; what later pieces the core
+// cannot take carry the error's code.
 func (s *Server) pool(ctx context.Context, sub *submission) error {
 	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
 	defer cancel()
-	accepted := make([]wire.Hash, 0, len(sub.txs))
-	var piece [][]byte
-	var at []int // positions of piece in the batch
-	sent, size := false, 0
-	flush := func() error {
-		if len(piece) == 0 {
-			return nil
-		}
-		items, err := s.submitter.Submit(ctx, piece)
-		if err == nil && len(items) != len(piece) {
-			err = wire.Faultf(wire.ErrInternal, "core answered %d items for %d transactions", len(items), len(piece))
-		}
-		for k, i := range at {
-			switch {
-			case err != nil:
-				sub.codes[i] = wire.CodeOf(err)
-			case items[k].Code == wire.OK && items[k].TxID != sub.ids[i]:
-				err = wire.Faultf(wire.ErrInternal, "core answered for transaction %s instead of %s", items[k].TxID, sub.ids[i])
-				sub.codes[i] = wire.ErrInternal
-			default:
-				sub.codes[i] = items[k].Code
-				if items[k].Code == wire.OK {
-					accepted = append(accepted, sub.ids[i])
-				}
-			}
-		}
-		first := !sent
-		piece, at, sent, size = nil, nil, true, 0
-		if first {
+	for n, piece := range sub.pieces() {
+		if err := s.poolPiece(ctx, sub, piece); err != nil && n == 0 {
 			return err
 		}
-		return nil
 	}
+	s.metrics.submitted(sub.codes)
+	return nil
+}
+
+// pieces cuts what has an id into lists of positions that fit one Submit frame.
+func (sub *submission) pieces() (pieces [][]int) {
+	var piece []int
+	size := listHead
 	for i, tx := range sub.txs {
 		if sub.codes[i] != wire.OK {
 			continue
 		}
-		if len(piece) == gate.MaxSubmit || size+len(tx)+listItem > gate.MaxSubmitBytes-listHead {
-			if err := flush(); err != nil {
-				return err
-			}
+		if len(piece) == gate.MaxSubmit || size+len(tx)+listItem > gate.MaxSubmitBytes {
+			pieces, piece, size = append(pieces, piece), nil, listHead
 		}
-		piece, at, size = append(piece, tx), append(at, i), size+len(tx)+listItem
+		piece, size = append(piece, i), size+len(tx)+listItem
 	}
-	if err := flush(); err != nil {
-		return err
+	if len(piece) > 0 {
+		pieces = append(pieces, piece)
+	}
+	return pieces
+}
+
+// poolPiece submits the transactions at these positions and fills their codes.
+func (s *Server) poolPiece(ctx context.Context, sub *submission, piece []int) error {
+	txs := make([][]byte, len(piece))
+	for k, i := range piece {
+		txs[k] = sub.txs[i]
+	}
+	items, err := s.submitter.Submit(ctx, txs)
+	if err == nil {
+		err = sub.answers(piece, items)
+	}
+	accepted := make([]wire.Hash, 0, len(piece))
+	for k, i := range piece {
+		if err != nil {
+			sub.codes[i] = wire.CodeOf(err)
+			continue
+		}
+		if sub.codes[i] = items[k].Code; sub.codes[i] == wire.OK {
+			accepted = append(accepted, sub.ids[i])
+		}
 	}
 	s.pending.add(accepted)
-	s.metrics.submitted(sub.codes)
+	return err
+}
+
+// answers checks that the core answered for these transactions in this order.
+func (sub *submission) answers(piece []int, items []SubmitItem) error {
+	if len(items) != len(piece) {
+		return wire.Faultf(wire.ErrInternal, "the core answered %d items for %d transactions", len(items), len(piece))
+	}
+	for k, i := range piece {
+		if items[k].Code == wire.OK && items[k].TxID != sub.ids[i] {
+			return wire.Faultf(wire.ErrInternal, "the core answered for transaction %s instead of %s", items[k].TxID, sub.ids[i])
+		}
+	}
 	return nil
 }
 

@@ -41,7 +41,12 @@ func (s *Supervisor) live(ctx context.Context) (e ending) {
 		interrupt()
 		return e.ended(p.end(dieTime), err)
 	}
+	// What the last core published may still be on its way into the archive. The
+	// core must hear of it now: growth it did not cause is not reported later.
 	told := s.cfg.Archive.Height()
+	if err := s.cfg.Archive.Sync(); err == nil {
+		told = s.cfg.Archive.Height()
+	}
 	ready, err := g.Start(ctx, s.config(), gate.Options{DevSealKey: s.cfg.DevSealKey, Archived: told, MemoryMiB: s.cfg.MemoryMiB})
 	interrupted := !interrupt()
 	if err == nil && !interrupted {

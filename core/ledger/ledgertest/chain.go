@@ -148,7 +148,7 @@ func Load[T any](c *Chain, family string, key []byte) (value T, ok bool) {
 
 // Check judges a transaction without state.
 func (c *Chain) Check(tx *wire.Tx) ledger.Checked {
-	return ledger.CheckTxs([][]byte{tx.Bytes()}, c.Genesis.ChainID(), c.Ledger.Families())[0]
+	return ledger.CheckTxs([][]byte{tx.Bytes()}, c.Genesis.ChainID(), c.Ledger.Families(), nil)[0]
 }
 
 // Admit judges a transaction as a node does on submission.
