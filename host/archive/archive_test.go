@@ -30,7 +30,7 @@ func openAt(t testing.TB, dir string, g *wire.Genesis) *Archive {
 func stored(t testing.TB, c *archivetest.Chain) *Archive {
 	t.Helper()
 	a := openAt(t, t.TempDir(), c.Genesis)
-	t.Cleanup(func() { a.Close() })
+	t.Cleanup(func() { _ = a.Close() })
 	appendAll(t, a, c.Finals)
 	return a
 }
@@ -326,7 +326,7 @@ func TestHistoryProofsHold(t *testing.T) {
 		all.Append(merkle.LeafHash(b.Hash[:]))
 		roots = append(roots, all.Root())
 	}
-	for _, p := range [][2]uint64{{0, 301}, {1, 2}, {5, 256}, {255, 257}, {256, 301}, {300, 301}, {17, 17}} {
+	for _, p := range [][2]uint64{{0, 0}, {0, 301}, {1, 2}, {5, 256}, {255, 257}, {256, 301}, {300, 301}, {17, 17}} {
 		path, err := a.Consistency(p[0], p[1])
 		if err != nil {
 			t.Fatal(err)
@@ -346,7 +346,7 @@ func TestHistoryProofsHold(t *testing.T) {
 			t.Errorf("%v: %v", p, err)
 		}
 	}
-	for _, p := range [][2]uint64{{2, 1}, {0, 302}} {
+	for _, p := range [][2]uint64{{2, 1}, {0, 302}, {1, 1<<64 - 1}} {
 		if _, err := a.Consistency(p[0], p[1]); wire.CodeOf(err) != wire.ErrBadRequest {
 			t.Errorf("consistency of %v: %v", p, err)
 		}
@@ -482,7 +482,9 @@ func TestFollowersReadAtTheirOwnPace(t *testing.T) {
 			t.Errorf("cancelled follower: %v", err)
 		}
 	}
-	a.Close()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-end; !errors.Is(err, ErrClosed) {
 		t.Errorf("follower of a closed archive: %v", err)
 	}

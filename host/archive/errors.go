@@ -8,20 +8,20 @@ import (
 )
 
 var (
-	// ErrFork: a block of a height that is held, with another header hash. Two
+	// ErrFork is a block of a height that is held, with another header hash. Two
 	// final blocks of one height mean that a trusted rule broke somewhere; the
 	// operator must look before anything runs on.
 	ErrFork = errors.New("archive: two final blocks of one height")
-	// ErrGap: the block is not the one after the newest held.
+	// ErrGap means that the block is not the one after the newest held.
 	ErrGap = errors.New("archive: block out of order")
-	// ErrRefused: the block is malformed or contradicts the blocks before it.
+	// ErrRefused means that the block is malformed or contradicts the blocks before it.
 	// Nothing was stored. Wraps what was wrong.
 	ErrRefused = errors.New("archive: block refused")
-	// ErrCorrupt: what was durable can no longer be read as it was written.
+	// ErrCorrupt means that what was durable can no longer be read as it was written.
 	// Restore the file named from a copy, or wipe the archive and fetch it from
 	// another host; deleting the folder index is enough if only that is damaged.
 	ErrCorrupt = errors.New("archive: damaged")
-	// ErrForeign: the directory holds the archive of another chain.
+	// ErrForeign means that the directory holds the archive of another chain.
 	ErrForeign = errors.New("archive: belongs to another chain")
 	// ErrClosed ends every call after Close.
 	ErrClosed = errors.New("archive: closed")

@@ -77,7 +77,7 @@ func (q quiet) Fatalf(format string, args ...any) {
 // in one batch. end is where the last one's record ends.
 func (x *index) add(group []*block, end uint64) error {
 	batch := x.db.NewBatch()
-	defer batch.Close()
+	defer func() { _ = batch.Close() }() // frees memory only
 	touched := map[wire.Hash]Chain{}
 	for _, b := range group {
 		if err := x.addBlock(batch, b, touched); err != nil {
@@ -275,7 +275,7 @@ func (x *index) scan(from, end []byte, f func(key, value []byte) (more bool, err
 	if err != nil {
 		return fmt.Errorf("archive: reading the index: %w", err)
 	}
-	defer it.Close()
+	defer func() { _ = it.Close() }() // it.Error has been asked
 	for ok := it.First(); ok; ok = it.Next() {
 		more, err := f(it.Key(), it.Value())
 		if err != nil {

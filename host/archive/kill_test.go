@@ -15,7 +15,7 @@ import (
 // is killed.
 const childDir = "CLOISTER_ARCHIVE_TEST_DIR"
 
-const killBlocks = 1500
+const killBlocks = 800
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
@@ -57,7 +57,7 @@ func TestKilledWritersLoseNothingDurable(t *testing.T) {
 		if round == 60 {
 			t.Fatalf("only %d of %d children were killed while writing", kills, round)
 		}
-		killed, durable := runAndKill(t, dir, 1+rng.IntN(120))
+		killed, durable := runAndKill(t, dir, 1+rng.IntN(80))
 		a := openAt(t, dir, c.Genesis)
 		if a.Height() < durable {
 			t.Fatalf("round %d: %d blocks were durable, %d are left", round, durable, a.Height())

@@ -31,8 +31,8 @@ func number(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
 // visible finds a block's row. Errors: ErrNotFound above Height.
 func (a *Archive) visible(height uint64) (blockRow, error) {
-	if newest := a.Height(); height > newest && !(a.behind() && height <= a.Height()) {
-		return blockRow{}, wire.Faultf(wire.ErrNotFound, "no block %d yet, the newest is %d", height, newest)
+	if !a.has(height) {
+		return blockRow{}, wire.Faultf(wire.ErrNotFound, "no block %d yet, the newest is %d", height, a.Height())
 	}
 	return a.row(height)
 }
@@ -136,7 +136,7 @@ func (x *index) lastSealed() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("archive: reading the index: %w", err)
 	}
-	defer it.Close()
+	defer func() { _ = it.Close() }() // it.Error has been asked
 	if it.Last() && len(it.Key()) == 9 {
 		return number(it.Key()[1:]), nil
 	}
@@ -146,7 +146,7 @@ func (x *index) lastSealed() (uint64, error) {
 // Inclusion proves block height within the history of the given size
 // (merkle.VerifyInclusion). Errors: ErrBadRequest unless height < size <= Height()+1.
 func (a *Archive) Inclusion(height, size uint64) ([]wire.Hash, error) {
-	if height >= size || !a.has(size) {
+	if height >= size || !a.has(size-1) {
 		return nil, wire.Faultf(wire.ErrBadRequest, "block %d in a history of %d: %d blocks are stored", height, size, a.Height()+1)
 	}
 	return a.proved(merkle.InclusionProof(a.index.tiles(tableHistory), height, size))
@@ -155,15 +155,16 @@ func (a *Archive) Inclusion(height, size uint64) ([]wire.Hash, error) {
 // Consistency proves that the history of size from begins that of size to
 // (merkle.VerifyConsistency). Errors: ErrBadRequest unless from <= to <= Height()+1.
 func (a *Archive) Consistency(from, to uint64) ([]wire.Hash, error) {
-	if from > to || !a.has(to) {
+	if from > to || to > 0 && !a.has(to-1) {
 		return nil, wire.Faultf(wire.ErrBadRequest, "histories of %d and %d: %d blocks are stored", from, to, a.Height()+1)
 	}
 	return a.proved(merkle.ConsistencyProof(a.index.tiles(tableHistory), from, to))
 }
 
-// has reports whether a history of this size is visible.
-func (a *Archive) has(size uint64) bool {
-	return size <= a.Height()+1 || a.behind() && size <= a.Height()+1
+// has reports whether a block is visible, after waiting for it if watchers have
+// been shown it.
+func (a *Archive) has(height uint64) bool {
+	return height <= a.Height() || a.behind() && height <= a.Height()
 }
 
 // proved tells a damaged tile from a wrong question.

@@ -37,6 +37,11 @@ func sound(t testing.TB, a *Archive, c *archivetest.Chain) {
 		t.Fatalf("height %d of %d", newest, len(c.Finals))
 	}
 	sealed, entries := uint64(0), uint64(0)
+	for _, f := range c.Finals[:newest] {
+		if len(f.Seal) > 0 {
+			sealed = f.Height
+		}
+	}
 	for _, f := range c.Finals {
 		b, err := a.Block(f.Height)
 		if f.Height > newest {
@@ -47,9 +52,6 @@ func sound(t testing.TB, a *Archive, c *archivetest.Chain) {
 		}
 		if err != nil || !slices.Equal(b.Body, f.Body) || !slices.Equal(b.Header, f.Header) {
 			t.Fatalf("block %d of %d: %v", f.Height, newest, err)
-		}
-		if len(f.Seal) > 0 {
-			sealed = f.Height
 		}
 		bodies, err := wire.DecodeList(f.Body, wire.MaxBodyItems, wire.MaxTx)
 		if err != nil {
@@ -65,8 +67,7 @@ func sound(t testing.TB, a *Archive, c *archivetest.Chain) {
 				t.Fatalf("transaction %d of block %d: %+v, %v", i, f.Height, got, err)
 			}
 			entries++
-			ordered, _ := proofs(t, &archivetest.Chain{Finals: c.Finals[:newest]}, f.Height)
-			checkReceipt(t, a, c, tx, receipt.Ordered, ordered, wire.OK)
+			checkReceipt(t, a, c, tx, receipt.Ordered, f.Height <= sealed, wire.OK)
 		}
 	}
 	if a.Sealed() != sealed {
@@ -282,7 +283,7 @@ func TestPowerLossLeavesAPrefixWithEverythingVisible(t *testing.T) {
 			}
 			done = int(a.Height())
 			crashed := disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
-			a.Close() // late writes reach nobody
+			_ = a.Close() // late writes reach nobody
 			disk = crashed
 		}
 	}

@@ -123,7 +123,7 @@ func (p *player) start(s gate.Start, r *gate.Reply[gate.Ready]) {
 func (p *player) act(part string, s gate.Start) {
 	if code, ok := strings.CutPrefix(part, "exit "); ok {
 		n := 0
-		fmt.Sscan(code, &n)
+		_, _ = fmt.Sscan(code, &n)
 		p.leave(n)
 		return
 	}
@@ -161,7 +161,7 @@ func (p *player) act(part string, s gate.Start) {
 		}
 	case "junk":
 		// Behind the gate's back: bytes that are no frame.
-		p.control.Write(bytes.Repeat([]byte{0xee}, 64))
+		_, _ = p.control.Write(bytes.Repeat([]byte{0xee}, 64))
 	case "dial":
 		p.dial()
 	case "listen":
@@ -234,10 +234,10 @@ func (p *player) dial() {
 		p.check(false)
 		return
 	}
-	s.Write([]byte("hello peer"))
-	s.CloseWrite()
+	_, sent := s.Write([]byte("hello peer"))
+	shut := s.CloseWrite()
 	got, err := io.ReadAll(s)
-	right := err == nil && string(got) == "hello peer"
+	right := errors.Join(sent, shut, err) == nil && string(got) == "hello peer"
 	for _, addr := range []string{lostPeer.String(), "127.0.0.1:1", "localhost"} {
 		_, err := p.gate.Streams().Dial(ctx, addr)
 		right = right && err != nil
@@ -254,9 +254,9 @@ func (p *player) listen() {
 	}
 	b := make([]byte, 5)
 	if _, err := io.ReadFull(s, b); err == nil {
-		s.Write(bytes.ToUpper(b))
+		_, _ = s.Write(bytes.ToUpper(b))
 	}
-	s.Close()
+	_ = s.Close()
 }
 
 // identity keeps its key in the host's store, like a real core does.
@@ -267,9 +267,7 @@ func (p *player) identity(s gate.Start) gate.Ready {
 	if err == nil && slices.ContainsFunc(list, func(o gate.ObjectInfo) bool { return o.ID == storedObject }) {
 		mode = "reopened"
 	} else {
-		objects.Create(storedObject, gate.ClassLog, 0)
-		objects.Append(storedObject, 0, []byte("key"))
-		if objects.Sync(storedObject) != nil {
+		if errors.Join(objects.Create(storedObject, gate.ClassLog, 0), objects.Append(storedObject, 0, []byte("key")), objects.Sync(storedObject)) != nil {
 			mode = "lost"
 		}
 	}

@@ -85,7 +85,7 @@ func (h *handler) Final(f gate.Final) {
 	}
 }
 
-// ErrUndo: the core wants to take back final blocks, which no engine of this
+// ErrUndo means that the core wants to take back final blocks, which no engine of this
 // host's archive may do.
 var ErrUndo = errors.New("supervise: the core wants final blocks undone")
 

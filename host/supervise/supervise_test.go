@@ -114,7 +114,7 @@ func prepare(t *testing.T, part string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { a.Close() })
+	t.Cleanup(func() { _ = a.Close() })
 	log := newRecords()
 	return &stage{t: t, log: log, archive: a, ended: make(chan error, 1), cfg: Config{
 		CorePath: program, Genesis: genesis, DevSealKey: []byte("seal key of this test's hardware"), MemoryMiB: 77,
@@ -268,7 +268,9 @@ func TestRestartsBackOffAndASteadyCoreBeginsAgain(t *testing.T) {
 		}
 	}
 	st.stop()
-	<-st.ended
+	if err := <-st.ended; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestARestartedCoreGoesOnWhereTheArchiveIs(t *testing.T) {
@@ -409,7 +411,7 @@ func TestTheCoreReachesKnownPeersOnly(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		io.Copy(conn, conn)
+		_, _ = io.Copy(conn, conn)
 	})
 	defer served.Wait()
 	defer echo.Close()
@@ -420,7 +422,9 @@ func TestTheCoreReachesKnownPeersOnly(t *testing.T) {
 		t.Error("dialling went wrong")
 	}
 	st.stop()
-	<-st.ended
+	if err := <-st.ended; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestPeersReachTheCoreWhileItIsReady(t *testing.T) {
@@ -488,7 +492,7 @@ func hostUntilKilled(dir string) {
 		CorePath: program, Genesis: genesis, Archive: a, Objects: gatetest.NewMemory(), Log: slog.New(log),
 		DevSealKey: []byte("seal key of this test's hardware"),
 	})
-	go s.Run(context.Background())
+	go func() { fmt.Println(s.Run(context.Background())) }()
 	fmt.Println(log.await("core.event", playedPid, 1).attrs["n0"].Uint64())
 	select {}
 }
