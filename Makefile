@@ -5,13 +5,15 @@ GO_MINIMUM := 1.26
 GOLANGCI   := v2.15.0
 FUZZTIME   ?= 30s
 TIMEOUT    ?= 15m
+SEEDS      ?= 2000
+FIRST      ?= 1
 
 # The trusted program is built without cgo, paths and version-control stamps,
 # so that the same source gives the same bytes and so the same measurement.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
 TEST  := CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT)
 
-.PHONY: help demo build test lint fuzz race bench clean go-version
+.PHONY: help demo build test lint fuzz race sim bench clean go-version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -44,6 +46,9 @@ fuzz: go-version ## every fuzz target for FUZZTIME (30s) each
 race: build ## every test under the race detector; needs a C compiler
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "the race detector needs a C compiler; on Debian or Ubuntu: apt-get install gcc libc6-dev"; exit 1; }
 	CLOISTER_BIN="$(CURDIR)/bin" CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
+
+sim: go-version ## the simulator on more seeds: SEEDS (2000) from FIRST (1) on
+	CGO_ENABLED=0 $(GO) test -timeout 2h ./sim -count 1 -args -seeds $(SEEDS) -first $(FIRST)
 
 bench: go-version ## every Go benchmark once
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem ./...

@@ -128,14 +128,31 @@ func (a *app) Adopt(_ step.Now, undecided []*wire.Block) {
 	n := a.node()
 	kept := map[wire.Hash]bool{}
 	for _, b := range undecided {
-		if c := n.checks[b.Hash]; c != nil && c.bodyDone {
-			for _, id := range c.ids {
-				kept[id] = true
-			}
+		for _, id := range n.idsOf(b) {
+			kept[id] = true
 		}
 	}
 	n.pool.release(func(id wire.Hash) bool { return kept[id] })
 	n.built = built{}
+}
+
+// idsOf are the ids of a block's transactions, also of one that is still being
+// checked: proposing them again would record each twice, once without effect.
+func (n *Node) idsOf(b *wire.Block) []wire.Hash {
+	if c := n.checks[b.Hash]; c != nil && c.bodyDone {
+		return c.ids
+	}
+	raws, err := wire.DecodeList(b.Body, wire.MaxBodyItems, wire.MaxTx)
+	if err != nil {
+		return nil
+	}
+	var ids []wire.Hash
+	for _, raw := range raws {
+		if tx, err := wire.DecodeTx(raw); err == nil {
+			ids = append(ids, tx.ID())
+		}
+	}
+	return ids
 }
 
 // Check implements consensus.App.

@@ -60,6 +60,22 @@ func (n *Node) sendFrames() {
 	}
 }
 
+// MapEngineMessages passes each engine message of a frame through f and returns
+// the frame with what f returned, for who stands on the wire.
+func MapEngineMessages(frame []byte, f func(msg []byte) []byte) []byte {
+	items, err := wire.DecodeList(frame, maxItems, MaxFrame)
+	if err != nil {
+		return frame
+	}
+	out := make([][]byte, len(items))
+	for i, item := range items {
+		if out[i] = item; i > 0 && len(item) > 0 && item[0] == itemEngine {
+			out[i] = append([]byte{itemEngine}, f(item[1:])...)
+		}
+	}
+	return wire.EncodeList(out)
+}
+
 func (n *Node) onPeerUp(id wire.NodeID) {
 	p := n.peers[id]
 	if p == nil {

@@ -85,7 +85,9 @@ start_network
 chain=$("$cloister" genesis show --json | field chain_id)
 count=$(family "$network" | wc -l)
 [ "$count" -ge 7 ] || broken "only $count processes run"
-"$cloister" node status | grep -E '^(host|consensus|NOTE)' | sed 's/^/  /'
+"$cloister" node status >"$work/status"
+grep -E "^(host|consensus)" "$work/status" | sed "s/^/  /"
+grep "^NOTE" "$work/status" | sort -u | sed "s/^/  /"
 proved "$count processes serve chain $chain"
 
 step "2. An account buys entry credits"

@@ -5,8 +5,8 @@
 // It must never use a real clock, a real file or a goroutine, and no production
 // package may import it.
 //
-// Invariants it checks at every step: one hash per published height over all
-// nodes; what a node published never changes or goes back; nothing a client
+// Invariants it checks at every step: one hash per sealed or published height
+// over all nodes, for every seal that ever travels; what a node published never changes or goes back; nothing a client
 // was told is recorded is missing later.
 //
 // etcd raft draws election timeouts from crypto/rand, so repeatable runs need

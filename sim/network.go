@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 
 	"cloister/core"
-	"cloister/core/consensus"
+	"cloister/core/consensus/raft"
 	"cloister/core/families"
 	"cloister/core/ledger"
 	"cloister/core/ledger/store"
@@ -32,8 +32,10 @@ type Options struct {
 	Load int
 	// Faults off leaves only drawn delays.
 	Faults bool
-	// MakeEngine replaces the engine, to plant faults.
-	MakeEngine func() consensus.Engine
+	// Figure8 directs leaders through the story of Raft's figure 8, with drawn timing.
+	Figure8 bool
+	// Raft plants faults in the raft engine; its MessageBytes are drawn.
+	Raft raft.Trial
 }
 
 // Network is one simulated network.
@@ -51,9 +53,15 @@ type Network struct {
 	byID    map[wire.NodeID]*node
 	cut     map[[2]int]bool // links that are down, from → to
 	lossPct int
-	client  client
-	sealed  map[uint64]wire.Hash // height → hash, as published by anyone
-	err     error
+	hunted  int // how many of the next leaders are to die young
+	story   struct {
+		stage         int
+		first, second *node
+		term          uint64 // in which the first leads again
+	}
+	client client
+	sealed map[uint64]wire.Hash // height → hash, as sealed or published by anyone
+	err    error
 }
 
 // entry is something that will happen.
@@ -110,6 +118,9 @@ func New(o Options) *Network {
 	for i := range keys {
 		keys[i] = wire.NewPrivateKey(wire.TH("cloister/sim/node/v1", wire.U64(uint64(i))))
 		n.genesis.Members = append(n.genesis.Members, wire.GenesisMember{Name: fmt.Sprint("n", i), Key: keys[i].Public()})
+	}
+	if n.rng.IntN(2) == 0 {
+		n.opts.Raft.MessageBytes = 1
 	}
 	n.client.init(n)
 	for i, k := range keys {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cloister/core"
+	"cloister/core/consensus/raft"
 	"cloister/core/families"
 	"cloister/core/ledger"
 	"cloister/core/ledger/store"
@@ -33,6 +34,8 @@ type node struct {
 	logFree, execFree int64 // when each lane is free again
 	skewMs            int64
 	slowDisk          bool
+	muted             bool // only words more messages leave
+	words             int
 }
 
 // archive is the host's: final blocks, of which a crash may lose the tail.
@@ -62,8 +65,8 @@ func (n *node) start() {
 	cfg := core.Config{
 		Genesis: n.net.genesis, Key: n.key, Families: enabled, Mode: "simulated", Simulated: true, Flushed: n.ledger.Height(),
 	}
-	if n.net.opts.MakeEngine != nil {
-		cfg.Engine = n.net.opts.MakeEngine()
+	if n.net.opts.Engine == "raft" {
+		cfg.Engine = raft.NewTrial(n.net.opts.Raft)
 	}
 	boot, err := core.BootFrom(n.ledger, append([]step.Record(nil), n.log...), n.archive.height(), wire.TH("cloister/sim/boot/v1", wire.U64(n.net.opts.Seed), wire.U64(uint64(n.life))))
 	if err != nil {
@@ -142,6 +145,10 @@ func (n *node) carryOut(e step.Effect) {
 			n.log = n.log[1:]
 		}
 	case step.Execute:
+		if known, ok := w.sealed[e.Block.Header.Height]; ok && known != e.Block.Hash {
+			w.fail("node %d decided another block %d than was sealed before", n.index, e.Block.Header.Height)
+			return
+		}
 		n.execFree = max(n.execFree, w.now) + w.between(50, 2*millisecond)
 		w.after(n.execFree-w.now, n.index, func() {
 			done, err := core.Execute(n.ledger, e.Block, &n.busyTo)
@@ -176,6 +183,10 @@ func (n *node) carryOut(e step.Effect) {
 		w.client.answered(n, e.ID, e.Reply)
 	case step.Publish:
 		n.publish(e.Final)
+	case step.Note:
+		if e.ID == raft.NoteLeader {
+			w.elected(n)
+		}
 	case step.Fatal:
 		w.fail("node %d stopped itself: code %d, event %#x %v", n.index, e.Code, e.Note.ID, e.Note.Numbers)
 	}

@@ -1,21 +1,39 @@
 package sim
 
 import (
+	"encoding/json"
+
+	"cloister/core"
+	"cloister/core/consensus/raft"
 	"cloister/core/step"
 	"cloister/wire"
 	"cloister/wire/factom"
 	"cloister/wire/record"
 	"cloister/wire/token"
-	"encoding/json"
 )
 
 // deliver carries a message with a drawn delay, or loses or repeats it.
 func (n *Network) deliver(from, to *node, msg []byte) {
+	msg = core.MapEngineMessages(msg, func(m []byte) []byte {
+		if height, hash, ok := raft.SealIn(m); ok {
+			n.checkSeal(from, height, hash)
+		}
+		if n.story.stage == 3 && from == n.story.first {
+			return raft.Withhold(m, n.story.term)
+		}
+		return m
+	})
 	if to == nil || to.machine == nil || n.cut[[2]int{from.index, to.index}] {
 		return
 	}
 	if n.lossPct > 0 && n.rng.IntN(100) < n.lossPct {
 		return
+	}
+	if from.muted {
+		if from.words == 0 {
+			return
+		}
+		from.words--
 	}
 	copies := 1
 	if n.lossPct > 0 && n.rng.IntN(100) < 3 {
@@ -29,6 +47,19 @@ func (n *Network) deliver(from, to *node, msg []byte) {
 		n.after(delay, to.index, func() {
 			to.step(step.PeerMsg{From: from.id, Msg: append([]byte(nil), msg...)})
 		})
+	}
+}
+
+// checkSeal holds a seal that exists, whether or not anyone acts on it, against
+// every other: a seal is a proof, and two for one height prove a fork.
+func (n *Network) checkSeal(from *node, height uint64, hash wire.Hash) {
+	known, ok := n.sealed[height]
+	if ok && known != hash {
+		n.fail("node %d has a seal for another block %d than was sealed before", from.index, height)
+	}
+	n.sealed[height] = hash
+	if !ok && from == n.story.first {
+		n.later(n.between(0, 50*millisecond), n.turn) // the worst moment is soon after a seal
 	}
 }
 
@@ -66,23 +97,89 @@ func (n *Network) harm() {
 	case 7: // the minority gets the leader, whoever it is: two groups
 		at := n.rng.IntN(len(n.nodes))
 		n.split(at, n.between(500*millisecond, 4*second))
-	case 8, 9:
-		n.hunt(1 + n.rng.IntN(5))
+	case 8, 9: // the next leaders die young
+		n.hunted += 1 + n.rng.IntN(6)
+		if victim.machine != nil && !victim.status().Leading {
+			break
+		}
+		n.crashFor(victim, n.between(10*millisecond, 2*second))
 	}
 }
 
-// hunt crashes whoever leads, several times in a row: leaders that die young
-// are what the rule about old terms (Raft, figure 8) is for.
-func (n *Network) hunt(times int) {
-	for _, nd := range n.nodes {
-		if nd.machine != nil && nd.status().Leading {
-			n.crashFor(nd, n.between(100*millisecond, 3*second))
-			times--
-			break
-		}
+// elected hears of every new leader.
+func (n *Network) elected(nd *node) {
+	switch {
+	case n.now >= int64(n.opts.Load)*second:
+	case n.opts.Figure8:
+		n.figure8(nd)
+	case n.hunted > 0: // it dies young
+		n.hunted--
+		life := nd.life
+		n.after(n.between(0, 30*millisecond), -1, func() {
+			if nd.life == life {
+				n.crashFor(nd, n.between(10*millisecond, 2500*millisecond))
+			}
+		})
 	}
-	if times > 0 {
-		n.after(n.between(20*millisecond, 600*millisecond), -1, func() { n.hunt(times) })
+}
+
+// figure8 directs leaders through the story the rule about old terms is for
+// (Raft, figure 8). One leads and its block reaches nobody; another leads, and
+// nothing of it leaves; the first leads again, and is cut off after a drawn
+// number of frames, when its old block may be at a majority; the second, whose
+// log ends in a later term, leads again and replaces that block.
+func (n *Network) figure8(nd *node) {
+	again := nd == n.story.first
+	switch {
+	case n.story.stage == 0 || n.story.stage == 1 && again:
+		nd.muted, nd.words = true, 2
+		n.story.first, n.story.stage = nd, 1
+	case n.story.stage == 1:
+		n.isolate(nd)
+		n.story.first.muted = false
+		n.story.second, n.story.stage = nd, 2
+	case n.story.stage == 2 && again:
+		n.story.stage, n.story.term = 3, nd.status().View
+		n.later(n.between(500*millisecond, 2*second), n.turn)
+	case n.story.stage < 4:
+		n.story.stage = 4 // whoever leads now has time to seal, then all meet again
+		n.later(n.between(second, 2*second), func() {
+			clear(n.cut)
+			for _, p := range n.nodes {
+				p.muted = false
+			}
+			n.story.stage = 0
+			for _, p := range n.nodes { // and the next story begins
+				if p.machine != nil && p.status().Leading {
+					n.crashFor(p, n.between(100*millisecond, second))
+				}
+			}
+		})
+	}
+}
+
+// turn is the moment in figure 8 when the first leader is cut off and the
+// second may lead again.
+func (n *Network) turn() {
+	if n.story.stage == 3 {
+		clear(n.cut)
+		n.isolate(n.story.first)
+		n.story.term = 0
+	}
+}
+
+// later does harm after a delay, unless the time for harm is over by then.
+func (n *Network) later(delay int64, do func()) {
+	n.after(delay, -1, func() {
+		if n.now < int64(n.opts.Load)*second {
+			do()
+		}
+	})
+}
+
+func (n *Network) isolate(nd *node) {
+	for _, p := range n.nodes {
+		n.cut[[2]int{p.index, nd.index}], n.cut[[2]int{nd.index, p.index}] = true, true
 	}
 }
 
@@ -133,7 +230,7 @@ func (n *Network) heal() {
 	clear(n.cut)
 	n.lossPct = 0
 	for _, nd := range n.nodes {
-		nd.skewMs, nd.slowDisk = 0, false
+		nd.skewMs, nd.slowDisk, nd.muted = 0, false, false
 		if nd.machine == nil {
 			nd.start()
 		}
@@ -196,7 +293,11 @@ func (c *client) submit() {
 	if len(c.order) > 0 && n.rng.IntN(3) == 0 {
 		c.send(c.order[n.rng.IntN(len(c.order))])
 	}
-	n.after(n.between(5*millisecond, 60*millisecond), -1, c.submit)
+	pause := n.between(5*millisecond, 60*millisecond)
+	if n.opts.Figure8 {
+		pause *= 10 // elections are the story, not the load
+	}
+	n.after(pause, -1, c.submit)
 }
 
 // insist sends what is still open again until it is recorded or too old.

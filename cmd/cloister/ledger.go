@@ -69,10 +69,10 @@ func (w *written) text(out io.Writer) {
 		pairs = append(pairs, "chain", w.Chain.String(), "entry", w.Entry.String())
 	}
 	if w.Cost > 0 {
-		pairs = append(pairs, "cost", decimal(w.Cost)+" entry credits")
+		pairs = append(pairs, "entry credits", decimal(w.Cost))
 	}
 	if w.Fee > 0 {
-		pairs = append(pairs, "fee", amount(w.Fee)+" factoids")
+		pairs = append(pairs, "factoids", amount(w.Fee)+" burnt as fee")
 	}
 	fields(out, pairs...)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"cloister/host/node"
 	"cloister/wire"
 )
 
@@ -34,18 +35,39 @@ func (m *member) text(w io.Writer) {
 	fields(w, "member", shown(m.Name), "key", m.Key.String(), "node", m.Node.String(), "address for peers", shown(m.Address))
 }
 
-// readMember reads a member.json.
+// readMember reads a member.json, which may come from anybody.
 func readMember(name string) (*member, error) {
 	b, err := readFile(name, maxMember)
 	if err != nil {
 		return nil, err
 	}
+	m, err := parseMember(b)
+	if err != nil {
+		return nil, bad("%s is not a member.json made by 'cloister init': %v", name, err)
+	}
+	return m, nil
+}
+
+func parseMember(b []byte) (*member, error) {
 	m := new(member)
 	if err := wire.DecodeJSON(b, m, maxMember); err != nil {
-		return nil, bad("%s: %v", name, err)
+		return nil, err
 	}
-	if m.Format != memberFormat || m.Node != wire.NodeIDOf(m.Key) {
-		return nil, bad("%s is not a member.json made by 'cloister init'", name)
+	switch {
+	case m.Format != memberFormat:
+		return nil, fmt.Errorf("its format is %q", clip(m.Format))
+	case m.Node != wire.NodeIDOf(m.Key):
+		return nil, fmt.Errorf("the node is not that of the key")
+	case m.Name == "" || len(m.Name) > 64:
+		return nil, fmt.Errorf("its name has %d bytes, 1 to 64", len(m.Name))
+	case m.Address == "":
+		return m, nil
+	}
+	// What peerTable writes must be accepted by the hosts that read it.
+	file := new(node.File)
+	file.API.Listen, file.Peers = "localhost:1", map[string]string{m.Node.String(): m.Address}
+	if _, err := node.ParseFile(file.Encode()); err != nil || shown(m.Address) != m.Address {
+		return nil, fmt.Errorf("address %q is not of the form host:port", clip(m.Address))
 	}
 	return m, nil
 }

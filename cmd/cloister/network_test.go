@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		for _, name := range os.Environ() { // the user's own network is none of a test's business
 			if key, _, _ := strings.Cut(name, "="); strings.HasPrefix(key, "CLOISTER_") {
-				os.Unsetenv(key)
+				if err := os.Unsetenv(key); err != nil {
+					panic(err)
+				}
 			}
 		}
 		if programs == "" {

@@ -9,7 +9,7 @@ import (
 )
 
 // version of this program. Releases set it with -ldflags "-X main.version=…".
-var version = "dev"
+var version = "0.1.0"
 
 // shownVersion is the outcome of version.
 type shownVersion struct {

@@ -57,7 +57,7 @@ func (h *handler) Archived(height uint64) {
 func (h *handler) Stop(grace time.Duration, r *gate.Reply[struct{}]) {
 	done := func() {
 		r.Answer(struct{}{})
-		h.d.end(gate.ExitOK, true)
+		h.d.end(gate.ExitOK, nil)
 	}
 	if h.d.node == nil {
 		done()

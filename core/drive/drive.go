@@ -47,11 +47,9 @@ func Run(c *gate.Core) int {
 	select {
 	case <-d.stopped:
 	case <-c.Done():
+		d.end(gate.ExitCode(c.Err()), nil) // unless the run is ending already, with its own code
 	}
 	d.close()
-	if err := c.Err(); err != nil && d.code == 0 && !d.orderly {
-		return gate.ExitCode(err)
-	}
 	return d.code
 }
 
@@ -64,7 +62,6 @@ type driver struct {
 	once    sync.Once
 	stopped chan struct{} // closed when the run is over
 	code    int           // exit code; set before stopped is closed
-	orderly bool
 
 	cancel context.CancelFunc // of everything below; nil until started
 	group  sync.WaitGroup
@@ -86,10 +83,14 @@ type driver struct {
 	views   views
 }
 
-// end finishes the run; the first caller's code counts.
-func (d *driver) end(code int, orderly bool) {
+// end finishes the run, after last words if there are any; the first caller's
+// code counts.
+func (d *driver) end(code int, lastWords func()) {
 	d.once.Do(func() {
-		d.code, d.orderly = code, orderly
+		d.code = code
+		if lastWords != nil {
+			lastWords()
+		}
 		close(d.stopped)
 	})
 }
@@ -113,7 +114,7 @@ func (d *driver) start(s gate.Start, reply *gate.Reply[gate.Ready]) {
 		}
 		d.gate.Event(gate.Event{ID: NoteBadConfig})
 		reply.Fail(&gate.Failure{Err: gate.ErrRefused, Text: err.Error()})
-		d.end(code, true)
+		d.end(code, nil)
 		return
 	}
 	reply.Answer(ready)
@@ -260,8 +261,7 @@ func (d *driver) vaultFailed(gate.Class, error) {
 
 func (d *driver) fatal(f step.Fatal) {
 	d.note(f.Note.ID, f.Note.Numbers, f.Note.Hashes)
-	d.gate.Fatal(gate.Fatal{Code: f.Code, Event: gate.EventID(f.Note.ID)})
-	d.end(int(f.Code), true)
+	d.end(int(f.Code), func() { d.gate.Fatal(gate.Fatal{Code: f.Code, Event: gate.EventID(f.Note.ID)}) })
 }
 
 func (d *driver) note(id uint16, numbers []uint64, hashes []wire.Hash) {

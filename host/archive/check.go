@@ -43,6 +43,7 @@ type block struct {
 type transaction struct {
 	id    wire.Hash
 	at    place
+	again bool // recorded before: this occurrence changed nothing
 	chain wire.Hash // zero unless it recorded an entry
 	entry wire.Hash
 }
@@ -147,6 +148,7 @@ func (b *block) takeApart(h *wire.Header, parts *archived.Block) error {
 		if err := t.read(bodies[i], results[i], &b.shown.Results[i]); err != nil {
 			return fmt.Errorf("%w: height %d: transaction %d: %w", ErrRefused, b.height, i, err)
 		}
+		t.again = b.shown.Results[i].Code == wire.ErrReplayed
 	}
 	if txTree.Root() != h.TxRoot {
 		return refused(b.height, "body is not the one its header commits to")

@@ -118,6 +118,9 @@ func (x *index) addBlock(batch *pebble.Batch, b *block, touched map[wire.Hash]Ch
 	var value []byte
 	for i := range b.txs {
 		t := &b.txs[i]
+		if t.again {
+			continue // its place is where it had its effect, and stays there
+		}
 		value = t.at.append(value[:0])
 		errs = append(errs, batch.Set(hashKey(tableTx, t.id), value, nil))
 		if t.entry.IsZero() {

@@ -8,7 +8,7 @@
 //
 // Invariants: every rule is in a table next to its reason; a folder that no
 // table row names is a finding, so a new room must say where it belongs; every
-// rule fires on a planted violation under testdata/planted.
+// rule fires on a planted violation in testdata/planted.txt.
 //
 // Design §3; machines: gate specification §8.
 package archtest

@@ -42,7 +42,7 @@ func house(r *report, p *Package) {
 			}
 		}
 	}
-	for _, file := range append(slices.Clone(p.GoFiles), p.TestFiles...) {
+	for _, file := range slices.Concat(p.GoFiles, p.TestFiles, p.Ignored) {
 		words(r, file)
 	}
 }

@@ -27,6 +27,7 @@ type Package struct {
 	Info        *types.Info
 	GoFiles     []string // absolute, non-test
 	TestFiles   []string // absolute
+	Ignored     []string // absolute: excluded here by build constraints
 }
 
 // Module is everything a check looks at.
@@ -124,6 +125,9 @@ func typed(fset *token.FileSet, imp types.Importer, l *listed) (*Package, error)
 	}
 	for _, f := range append(l.TestGoFiles, l.XTestGoFiles...) {
 		p.TestFiles = append(p.TestFiles, filepath.Join(l.Dir, f))
+	}
+	for _, f := range l.IgnoredGoFiles {
+		p.Ignored = append(p.Ignored, filepath.Join(l.Dir, f))
 	}
 	if len(p.Files) == 0 {
 		return p, nil // a folder of tests alone

@@ -34,6 +34,9 @@ type sealed struct {
 	Seal   []byte
 }
 
+// maxSealed bounds an encoded sealed.
+const maxSealed = wire.MaxSeal + 128
+
 // Types of log records.
 const (
 	recEntry byte = 1 // u64 index ‖ u64 term ‖ block; no block: a term's first entry

@@ -17,6 +17,7 @@ import (
 const (
 	tickMs        = 50       // one raft tick; heartbeat every 2, election after 20 to 40
 	repeatMs      = 100      // how often the newest acknowledgement or seal is sent again
+	maxMessage    = 1 << 20  // bytes of entries in one message; a larger entry travels alone
 	maxInFlight   = 32       // blocks proposed and not sealed
 	retainBlocks  = 1024     // decided blocks kept for followers that lag
 	retainBytes   = 64 << 20 // the same in bytes, whichever is less
@@ -37,7 +38,7 @@ const (
 
 // Engine is raft on one chain. One goroutine, the node's, calls it.
 type Engine struct {
-	plant Plant // none outside the simulator
+	trial Trial // zero outside the simulator
 
 	app  consensus.App
 	boot consensus.Boot
@@ -96,10 +97,11 @@ type item struct {
 // appending is one Append under way.
 type appending struct {
 	msg   *raftpb.Message
-	first uint64 // index of the first entry, if any
-	skip  int    // records before the entries
-	count int    // records in all
-	base  *base  // a base written by compaction
+	first uint64            // index of the first entry, if any
+	skip  int               // records before the entries
+	count int               // records in all
+	base  *base             // a base written by compaction
+	after []*raftpb.Message // requests for votes, to be sent when it is durable
 }
 
 // New makes an engine; Boot starts it.
@@ -108,7 +110,7 @@ func New() *Engine { return &Engine{} }
 // Boot implements consensus.Engine.
 func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 	*e = Engine{
-		plant: e.plant, app: app, boot: b, ms: etcd.NewMemoryStorage(), ticked: now.Elapsed, repeated: now.Elapsed,
+		trial: e.trial, app: app, boot: b, ms: etcd.NewMemoryStorage(), ticked: now.Elapsed, repeated: now.Elapsed,
 		byH: map[uint64]uint64{}, pending: map[uint64]*appending{}, acks: map[uint64]map[uint64]wire.Signature{},
 		snapSince: map[uint64]int64{}, decided: b.Executed, state: &raftpb.HardState{},
 	}
@@ -140,6 +142,13 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 		e.jump(now)
 	}
 	e.drain(now)
+}
+
+func (e *Engine) messageBytes() uint64 {
+	if e.trial.MessageBytes > 0 {
+		return e.trial.MessageBytes
+	}
+	return maxMessage
 }
 
 // Tick implements consensus.Engine.
@@ -204,7 +213,7 @@ func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
 		}
 	case msgSeal:
 		var s sealed
-		if wire.Unmarshal(msg[1:], &s, wire.MaxSeal+128) == nil {
+		if wire.Unmarshal(msg[1:], &s, maxSealed) == nil {
 			e.onSeal(now, &s)
 		}
 	}
@@ -366,7 +375,7 @@ func (e *Engine) restore(log []step.Record) error {
 			}
 		case recSeal:
 			seal = new(sealed)
-			if err := wire.Unmarshal(r.Data, seal, wire.MaxSeal+128); err != nil {
+			if err := wire.Unmarshal(r.Data, seal, maxSealed); err != nil {
 				return err
 			}
 		default:

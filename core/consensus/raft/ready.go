@@ -21,7 +21,12 @@ func (e *Engine) drain(now step.Now) {
 	for {
 		for e.rn.HasReady() {
 			rd := e.rn.Ready()
+			var votes []*raftpb.Message
 			for _, m := range rd.Messages {
+				if m.GetType() == raftpb.MsgVote {
+					votes = append(votes, m)
+					continue
+				}
 				switch m.GetTo() {
 				case etcd.LocalAppendThread:
 					e.persist(now, m)
@@ -36,6 +41,7 @@ func (e *Engine) drain(now step.Now) {
 					e.sendRaft(m)
 				}
 			}
+			e.askVotes(votes)
 		}
 		e.watchLeadership(now)
 		e.requestChecks(now)
@@ -48,6 +54,20 @@ func (e *Engine) drain(now step.Now) {
 		if !e.rn.HasReady() {
 			return
 		}
+	}
+}
+
+// askVotes sends a candidate's requests once its new term is durable. The
+// library lets them go at once and counts only its own vote after the sync; but
+// the others' votes can be enough, and a leader that crashes before the sync
+// would come back and lead the same term again, with other entries.
+func (e *Engine) askVotes(votes []*raftpb.Message) {
+	if p := e.pending[e.nextRef]; p != nil && len(votes) > 0 && !e.trial.Unsynced {
+		p.after = append(p.after, votes...)
+		return
+	}
+	for _, m := range votes {
+		e.sendRaft(m)
 	}
 }
 
@@ -103,7 +123,7 @@ func (e *Engine) persist(now step.Now, m *raftpb.Message) {
 	e.nextRef++
 	e.pending[e.nextRef] = p
 	e.app.Append(e.nextRef, recs...)
-	if e.plant.Unsynced {
+	if e.trial.Unsynced {
 		e.release(now, p, 0)
 	}
 }
@@ -147,7 +167,7 @@ func (e *Engine) Logged(now step.Now, ref uint64, lastSeq uint64) {
 		e.drain(now)
 		return
 	}
-	if !e.plant.Unsynced {
+	if !e.trial.Unsynced {
 		e.release(now, p, lastSeq)
 	}
 	e.drain(now)
@@ -183,6 +203,9 @@ func (e *Engine) release(now step.Now, p *appending, lastSeq uint64) {
 		} else {
 			e.sendRaft(r)
 		}
+	}
+	for _, v := range p.after {
+		e.sendRaft(v)
 	}
 }
 

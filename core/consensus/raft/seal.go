@@ -50,7 +50,7 @@ func (e *Engine) sendAck(lead *wire.Member, it *item, term uint64) {
 }
 
 func (e *Engine) sign(it *item, term uint64) wire.Signature {
-	if e.plant.OldTerm {
+	if e.trial.OldTerm {
 		term = it.term
 	}
 	return e.boot.Key.Sign(quorum.Statement(it.block.Header, it.block.Hash, e.boot.Slot, term))
@@ -59,7 +59,7 @@ func (e *Engine) sign(it *item, term uint64) wire.Signature {
 // ofTerm is the seal rule: only blocks of the current term are signed. A
 // majority that holds a block of an older term does not keep a later leader
 // from replacing it (Raft, figure 8).
-func (e *Engine) ofTerm(it *item, term uint64) bool { return it.term == term || e.plant.OldTerm }
+func (e *Engine) ofTerm(it *item, term uint64) bool { return it.term == term || e.trial.OldTerm }
 
 // onAck collects a voter's signature.
 func (e *Engine) onAck(now step.Now, from *wire.Member, a *ack) {
