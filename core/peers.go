@@ -10,6 +10,7 @@ const (
 	MaxFrame   = 8 << 20 // encoded frame
 	maxItems   = 4096    // items of a frame
 	forwardB   = 256 << 10
+	forwardMs  = 2000
 	forwardMax = MaxSubmit
 )
 
@@ -125,8 +126,7 @@ func (n *Node) onPeerMsg(m step.PeerMsg) {
 }
 
 // forward gives the leader the transactions that came in through this node's
-// gate. They stay pooled here until a block holds them, and go to the next
-// leader if this one fails.
+// gate. They stay pooled here until a block holds them.
 func (n *Node) forward() {
 	if n.pool.fresh == 0 || n.stopping {
 		return
@@ -136,7 +136,9 @@ func (n *Node) forward() {
 	if s.Leading || p == nil || !p.up {
 		return
 	}
-	stamp := s.View + 1 // zero means never sent
+	// A frame may be lost on its way, so what is still waiting goes again every
+	// other second, and at once to a new leader. Zero means never sent.
+	stamp := (s.View+1)<<32 | uint64(n.now.Elapsed/forwardMs)
 	var batch [][]byte
 	bytes := 0
 	flush := func() {

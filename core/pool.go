@@ -22,7 +22,7 @@ type pool struct {
 	fresh    int        // entries not proposed
 	freshB   int        // their bytes
 	bytes    int
-	sentView uint64 // the view whose leader was sent queue[:sentUpTo]
+	sentAs   uint64 // stamp with which queue[:sentUpTo] was forwarded
 	sentUpTo int
 	nextExp  uint64 // earliest expiry among all entries, 0 unknown
 }
@@ -34,7 +34,7 @@ type waiting struct {
 	since      int64 // elapsed ms of admission
 	proposed   bool
 	gone       bool
-	sentTo     uint64 // view of the leader it was last forwarded to
+	sentTo     uint64 // stamp of its last forwarding
 	local      bool   // came through this node's gate, so this node forwards it
 }
 
@@ -172,13 +172,13 @@ func (p *pool) oldest() (since int64, ok bool) {
 	return 0, false
 }
 
-// unsent is where to start looking for transactions not yet sent to the leader
-// of a view; sent says that everything so far was.
-func (p *pool) unsent(view uint64) int {
-	if p.sentView != view {
+// unsent is where to start looking for transactions not yet forwarded under a
+// stamp; sent says that everything so far was.
+func (p *pool) unsent(stamp uint64) int {
+	if p.sentAs != stamp {
 		return p.head
 	}
 	return max(p.sentUpTo, p.head)
 }
 
-func (p *pool) sent(view uint64) { p.sentView, p.sentUpTo = view, len(p.queue) }
+func (p *pool) sent(stamp uint64) { p.sentAs, p.sentUpTo = stamp, len(p.queue) }

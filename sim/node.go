@@ -28,14 +28,21 @@ type node struct {
 	nextSeq uint64
 	archive archive
 	tip     uint64
-	out     step.Effects
 	busyTo  uint64
 
-	logFree, execFree int64 // when each lane is free again
-	skewMs            int64
-	slowDisk          bool
-	muted             bool // only words more messages leave
-	words             int
+	unsynced []promise // appends that no sync covers yet
+	syncing  bool
+	execFree int64 // when the exec lane is free again
+	skewMs   int64
+	slowDisk bool
+	muted    bool // only words more messages leave
+	words    int
+}
+
+// promise is an Append to answer once everything up to seq is durable.
+type promise struct {
+	token step.Token
+	seq   uint64
 }
 
 // archive is the host's: final blocks, of which a crash may lose the tail.
@@ -75,7 +82,7 @@ func (n *node) start() {
 	}
 	n.machine = core.New(cfg)
 	n.busyTo = boot.Tip.Busy
-	n.logFree, n.execFree = n.net.now, n.net.now
+	n.execFree = n.net.now
 	n.step(boot)
 	n.tick()
 	for _, p := range n.net.nodes {
@@ -100,7 +107,7 @@ func (n *node) crash() {
 	if len(n.log) > 0 {
 		n.nextSeq = n.log[len(n.log)-1].Seq
 	}
-	n.dirty = nil
+	n.dirty, n.unsynced, n.syncing = nil, nil, false
 	n.store = n.store.Survivor()
 	if lose := len(n.archive.blocks) - n.archive.durable; lose > 0 {
 		n.archive.blocks = n.archive.blocks[:n.archive.durable+d.IntN(lose+1)]
@@ -192,27 +199,44 @@ func (n *node) carryOut(e step.Effect) {
 	}
 }
 
-// append makes records durable after a drawn time, in order.
+// append writes records; whoever waits while a sync runs shares the next one,
+// as in production.
 func (n *node) append(e step.Append) {
-	w := n.net
 	for _, r := range e.Recs {
 		n.nextSeq++
 		r.Seq = n.nextSeq
 		r.Data = append([]byte(nil), r.Data...)
 		n.dirty = append(n.dirty, r)
 	}
-	last := n.nextSeq
+	n.unsynced = append(n.unsynced, promise{e.Token, n.nextSeq})
+	if !n.syncing {
+		n.sync()
+	}
+}
+
+// sync makes everything written so far durable after a drawn time, then gives
+// the promises that waited for it.
+func (n *node) sync() {
+	w := n.net
+	group := n.unsynced
+	n.unsynced, n.syncing = nil, true
+	last := group[len(group)-1].seq
 	slow := w.between(100, 4*millisecond)
 	if n.slowDisk {
 		slow += w.between(50*millisecond, 400*millisecond)
 	}
-	n.logFree = max(n.logFree, w.now) + slow
-	w.after(n.logFree-w.now, n.index, func() {
+	w.after(slow, n.index, func() {
 		for len(n.dirty) > 0 && n.dirty[0].Seq <= last {
 			n.log = append(n.log, n.dirty[0])
 			n.dirty = n.dirty[1:]
 		}
-		n.done(e.Token, step.LogDone{LastSeq: last}, nil)
+		n.syncing = false
+		if len(n.unsynced) > 0 {
+			n.sync()
+		}
+		for _, p := range group {
+			n.done(p.token, step.LogDone{LastSeq: p.seq}, nil)
+		}
 	})
 }
 

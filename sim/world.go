@@ -228,7 +228,7 @@ func (n *Network) split(at int, length int64) {
 // heal ends every fault and brings every node up.
 func (n *Network) heal() {
 	clear(n.cut)
-	n.lossPct = 0
+	n.lossPct, n.story.stage = 0, 0
 	for _, nd := range n.nodes {
 		nd.skewMs, nd.slowDisk, nd.muted = 0, false, false
 		if nd.machine == nil {
