@@ -43,7 +43,7 @@ type block struct {
 type transaction struct {
 	id    wire.Hash
 	at    place
-	again bool // recorded before: this occurrence changed nothing
+	again bool      // recorded before: this occurrence changed nothing
 	chain wire.Hash // zero unless it recorded an entry
 	entry wire.Hash
 }
