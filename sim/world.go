@@ -259,7 +259,6 @@ type pending struct {
 	id   wire.Hash
 	raw  []byte
 	ends int64 // virtual µs after which it cannot be recorded
-	tell bool  // gone
 }
 
 func (c *client) init(n *Network) {

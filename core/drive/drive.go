@@ -29,7 +29,6 @@ const (
 	NoteStarted     = 0x0020 // numbers: height, log records
 	NoteSlowStep    = 0x0021 // numbers: milliseconds
 	NoteSlowDisk    = 0x0022 // numbers: seconds the host owes a storage answer
-	NoteEnded       = 0x0023 // numbers: exit code
 	NotePeerUp      = 0x0024 // hashes: node
 	NotePeerDown    = 0x0025 // hashes: node
 	NoteBadConfig   = 0x0026
@@ -259,7 +258,13 @@ func (d *driver) vaultFailed(gate.Class, error) {
 	d.fatal(step.Fatal{Code: core.ExitCorrupt, Note: step.Note{ID: core.NoteIOFailed}})
 }
 
+// fatal ends the run with the machine's or the vault's reason. Once the gate is
+// gone everything fails, and that is the reason: the store is not at fault.
 func (d *driver) fatal(f step.Fatal) {
+	if err := d.gate.Err(); err != nil {
+		d.end(gate.ExitCode(err), nil)
+		return
+	}
 	d.note(f.Note.ID, f.Note.Numbers, f.Note.Hashes)
 	d.end(int(f.Code), func() { d.gate.Fatal(gate.Fatal{Code: f.Code, Event: gate.EventID(f.Note.ID)}) })
 }
