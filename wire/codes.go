@@ -29,7 +29,8 @@ const (
 	ExitUnproven = 6 // a proof did not hold
 )
 
-// The registry. 1xx admission, 2xx token, 3xx record, 4xx queries, 5xx proofs, 9xx internal.
+// The registry. 1xx admission, 2xx token, 3xx record, 4xx queries, 5xx proofs, 6xx evidence,
+// 7xx hardware, 8xx nodes and governance, 9xx internal. Groups of a room have files of their own.
 const (
 	OK Code = 0
 
@@ -70,7 +71,7 @@ const (
 	ErrInternal Code = 901
 )
 
-var registry = map[Code]Info{
+var coreCodes = map[Code]Info{
 	OK:               {"OK", 200, "ok", ExitOK, "nothing to do"},
 	ErrMalformed:     {"ErrMalformed", 400, "invalid_argument", ExitUsage, "encode the transaction with a current client library"},
 	ErrTooLarge:      {"ErrTooLarge", 413, "invalid_argument", ExitUsage, "split the data into smaller transactions"},
@@ -107,6 +108,22 @@ var registry = map[Code]Info{
 	ErrKeyFile:       {"ErrKeyFile", 400, "invalid_argument", ExitUsage, "use a key file made by 'cloister keys new'"},
 
 	ErrInternal: {"ErrInternal", 500, "internal", ExitInternal, "report this with the node's log; the ledger is unchanged"},
+}
+
+// registry is all of them.
+var registry = joined(coreCodes, evidenceCodes, hardwareCodes, nodeCodes)
+
+func joined(groups ...map[Code]Info) map[Code]Info {
+	all := map[Code]Info{}
+	for _, g := range groups {
+		for code, info := range g { //deterministic: a set is collected
+			if _, twice := all[code]; twice {
+				panic("wire: code " + info.Name + " has a number that is taken")
+			}
+			all[code] = info
+		}
+	}
+	return all
 }
 
 // Info describes the code; unknown numbers are shown as internal errors.

@@ -19,6 +19,9 @@ const (
 	// FlagBarrier makes commit wait for execution: a block that changes
 	// members, parameters or measurements carries it.
 	FlagBarrier uint16 = 1 << 0
+	// FlagHandover marks a block whose engine part names the member set of the
+	// next epoch: sealed by the set in force, it vouches for that one.
+	FlagHandover uint16 = 1 << 1
 )
 
 // Engine kinds, as in Header.EngineKind.

@@ -22,7 +22,7 @@ func (l *Ledger) Execute(b *wire.Block) (done *Executed, err error) {
 	}
 	parent, parentHash := l.tip.Header, l.tip.Header.Hash()
 	h := b.Header
-	p := newPass(l.rules, l.store, h.Height, h.TimeMs)
+	p := newPass(l.rules, l.store, h.Height, h.TimeMs, h.Epoch)
 	defer l.guard(p, &err)
 	switch {
 	case h.Height != parent.Height+1 || h.Parent != parentHash:
@@ -90,6 +90,16 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 		next.Header = h
 	}
 	hash := h.Hash()
+	if h.Height > 0 {
+		if err := p.end(hash); err != nil {
+			return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
+		}
+	}
+	roster, err := p.roster()
+	if err != nil {
+		return nil, fmt.Errorf("executing height %d: roster: %w", h.Height, err)
+	}
+	next.Roster = roster
 	next.History.Append(merkle.LeafHash(hash[:]))
 	root := resultsRoot(results)
 	next.Results.Append(merkle.LeafHash(root[:]))
@@ -104,7 +114,6 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 	}
 	var pagesNew []tree.KV
 	var stale [][]byte
-	var err error
 	next.Tree, pagesNew, stale, err = tree.Update(pages{l.store}, next.Tree, h.Height, changes)
 	if err != nil {
 		return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
@@ -122,6 +131,7 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 	addRetention(b, h.Height, next, stale)
 	b.Set(numbered(atOutcome, h.Height), encodeOutcome(&Outcome{h, body, tip.Exec, results, p.leaves}))
 	b.Set([]byte{atTip}, wire.Marshal(next))
+	b.Set(numbered(atHash, h.Height), hash[:])
 	if err := l.expire(b, h); err != nil {
 		return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
 	}

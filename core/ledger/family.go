@@ -43,6 +43,35 @@ type Charger interface {
 	Charge(st State, payer wire.Account, p Price) error
 }
 
+// Ender is a family with duties at the end of a block: deadlines, schedules,
+// decisions over everything the block did. EndBlock is called once per block and
+// family, in the genesis's order, after the last transaction. There is nobody to
+// refuse anything to, so any error stops the node. All families together may
+// write MaxEndWrites there, so whatever grows with the ledger is done in parts.
+type Ender interface {
+	Family
+	EndBlock(e *End) error
+}
+
+// Governed is a family the authorities can give orders to.
+type Governed interface {
+	Family
+	// CheckOrder judges the form of an order, without state.
+	CheckOrder(order []byte) error
+	// Govern carries out an order the authorities decided on, as part of the
+	// transaction that decided. A refusal takes back that transaction's effects.
+	// unanimous says that every authority agreed.
+	Govern(c *Call, order []byte, unanimous bool) (output []byte, err error)
+}
+
+// Membership is the family that decides who orders blocks; at most one is
+// enabled. Without one the genesis's members stay for ever.
+type Membership interface {
+	Family
+	// Roster is the newest decision. It only reads.
+	Roster(st State, timeMs uint64) (*wire.Roster, error)
+}
+
 // Price is what a transaction is charged, whether or not it succeeds.
 type Price struct {
 	Credits uint64 // entry credits
@@ -64,11 +93,60 @@ type Call struct {
 	*Request
 	Height uint64 // of the block, or at admission of the next one
 	TimeMs uint64 // block time, Unix milliseconds
+	Epoch  uint64 // of the member set that ordered the block; at admission of the newest one's
 	pass   *pass
 }
 
 // State is the state of a family, the caller's own or another's.
 func (c *Call) State(family string) State { return State{c.pass.over, family} }
+
+// BlockHash is the header hash of a height below this block's; ok is false for
+// others and for those older than the last Kept.
+func (c *Call) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
+	if height >= c.Height {
+		return hash, false, nil
+	}
+	return blockHash(c.pass.base, height)
+}
+
+// Govern passes an order to a family; for the family that counts the
+// authorities' votes. It carries ErrUnknownFamily if there is none to take it.
+func (c *Call) Govern(family string, order []byte, unanimous bool) ([]byte, error) {
+	g, err := c.pass.governed(family)
+	if err != nil {
+		return nil, err
+	}
+	return g.Govern(c, order, unanimous)
+}
+
+// CheckOrder judges the form of an order as its family does.
+func (c *Call) CheckOrder(family string, order []byte) error {
+	g, err := c.pass.governed(family)
+	if err != nil {
+		return err
+	}
+	return g.CheckOrder(order)
+}
+
+// End is the end of one block. It is valid during one EndBlock.
+type End struct {
+	Height uint64
+	TimeMs uint64
+	Epoch  uint64    // of the member set that ordered the block
+	Hash   wire.Hash // of the block's header
+	pass   *pass
+}
+
+// State is the state of a family, the caller's own or another's.
+func (e *End) State(family string) State { return State{e.pass.over, family} }
+
+// BlockHash is Call.BlockHash, this block included.
+func (e *End) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
+	if height == e.Height {
+		return e.Hash, true, nil
+	}
+	return blockHash(e.pass.base, height)
+}
 
 // Record adds a leaf to the data layer's tree (Header.DataRoot), if the
 // transaction succeeds.
@@ -78,7 +156,7 @@ func (c *Call) Record(leaf []byte) { c.pass.record(leaf) }
 // genesis's order.
 func Enabled(g *wire.Genesis, all []Family) ([]Family, error) {
 	enabled := make([]Family, 0, len(g.Families))
-	chargers := 0
+	chargers, memberships := 0, 0
 	for _, want := range g.Families {
 		f := find(all, want.Name)
 		if f == nil {
@@ -87,10 +165,16 @@ func Enabled(g *wire.Genesis, all []Family) ([]Family, error) {
 		if _, ok := f.(Charger); ok {
 			chargers++
 		}
+		if _, ok := f.(Membership); ok {
+			memberships++
+		}
 		enabled = append(enabled, f)
 	}
 	if chargers > 1 {
 		return nil, fmt.Errorf("genesis: %d families keep accounts, at most one can", chargers)
+	}
+	if memberships > 1 {
+		return nil, fmt.Errorf("genesis: %d families decide who orders blocks, at most one can", memberships)
 	}
 	return enabled, nil
 }

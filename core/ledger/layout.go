@@ -18,6 +18,7 @@ const (
 	atOutcome    = 'o' // height: outcome
 	atReplay     = 'r' // minute of not-after ‖ transaction id: 1
 	atTip        = 'm' // the tip
+	atHash       = 'h' // height: header hash
 )
 
 func appendStateKey(b []byte, family string, key []byte) []byte {

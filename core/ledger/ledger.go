@@ -65,7 +65,7 @@ func Open(s store.Store, g *wire.Genesis, families []Family) (*Ledger, error) {
 func (l *Ledger) start(g *wire.Genesis) (err error) {
 	defer l.guard(nil, &err)
 	header := g.Header()
-	p := newPass(l.rules, l.store, 0, header.TimeMs)
+	p := newPass(l.rules, l.store, 0, header.TimeMs, header.Epoch)
 	for i, f := range l.rules.families {
 		if err := f.Genesis(State{p.over, f.Name()}, g.Families[i].Params); err != nil {
 			return fmt.Errorf("genesis of family %s: %w", f.Name(), err)

@@ -12,8 +12,10 @@ import (
 // rules is what judges transactions on one chain; it never changes.
 type rules struct {
 	chainID  wire.Hash
-	families []Family // in the genesis's order
-	charger  Charger  // nil if nothing is charged
+	families []Family     // in the genesis's order
+	charger  Charger      // nil if nothing is charged
+	members  Membership   // nil if the genesis's members stay
+	fixed    *wire.Roster // then these
 }
 
 func newRules(g *wire.Genesis, all []Family) (*rules, error) {
@@ -21,10 +23,13 @@ func newRules(g *wire.Genesis, all []Family) (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rules{chainID: g.ChainID(), families: enabled}
+	r := &rules{chainID: g.ChainID(), families: enabled, fixed: wire.NewRoster(g.MemberSet())}
 	for _, f := range enabled {
 		if c, ok := f.(Charger); ok {
 			r.charger = c
+		}
+		if m, ok := f.(Membership); ok {
+			r.members = m
 		}
 	}
 	return r, nil
@@ -38,6 +43,7 @@ type pass struct {
 	over    *overlay
 	height  uint64
 	timeMs  uint64
+	epoch   uint64
 	charged map[wire.Hash]struct{} // ids this pass charged
 	replays [][]byte               // their replay keys
 	leaves  []wire.Hash            // data-layer leaves added
@@ -45,8 +51,8 @@ type pass struct {
 	current *Request               // evidence, if a family panics
 }
 
-func newPass(r *rules, base store.Reader, height, timeMs uint64) *pass {
-	return &pass{rules: r, base: base, over: newOverlay(base), height: height, timeMs: timeMs}
+func newPass(r *rules, base store.Reader, height, timeMs, epoch uint64) *pass {
+	return &pass{rules: r, base: base, over: newOverlay(base), height: height, timeMs: timeMs, epoch: epoch}
 }
 
 func (p *pass) record(leaf []byte) {
@@ -57,11 +63,49 @@ func (p *pass) record(leaf []byte) {
 	p.over.spent += leafCost
 }
 
+// end lets the families do what is due at the end of a block.
+func (p *pass) end(hash wire.Hash) error {
+	p.current, p.over.spent = nil, 0
+	e := &End{Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, Hash: hash, pass: p}
+	for _, f := range p.families {
+		ender, ok := f.(Ender)
+		if !ok {
+			continue
+		}
+		p.start()
+		if err := ender.EndBlock(e); err != nil {
+			return fmt.Errorf("family %s, end of block: %w", f.Name(), err)
+		}
+	}
+	if p.over.spent > MaxEndWrites {
+		return fmt.Errorf("end of block: families wrote %d bytes, at most %d", p.over.spent, MaxEndWrites)
+	}
+	return nil
+}
+
+// roster is who orders blocks and may talk, as of this pass.
+func (p *pass) roster() (*wire.Roster, error) {
+	if p.members == nil {
+		return p.fixed, nil
+	}
+	p.over.locked = true
+	defer func() { p.over.locked = false }()
+	return p.members.Roster(State{p.over, p.members.Name()}, p.timeMs)
+}
+
+func (p *pass) governed(family string) (Governed, error) {
+	g, ok := find(p.families, family).(Governed)
+	if !ok {
+		return nil, wire.Faultf(wire.ErrUnknownFamily, "family %q is not enabled or takes no orders", family)
+	}
+	return g, nil
+}
+
 // run carries out one transaction. An error means that the node must stop.
 func (p *pass) run(r *Request) (*wire.Result, error) {
 	p.current = r
 	start := p.start()
-	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, pass: p}
+	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, pass: p}
 	family, price, err := p.charge(call)
 	if err != nil {
 		return p.refuse(&wire.Result{TxID: r.ID}, start, err)

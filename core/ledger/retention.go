@@ -46,6 +46,7 @@ func (l *Ledger) expire(b *store.Batch, h *wire.Header) error {
 	}
 	oldest := h.Height - Kept + 1
 	b.Delete(numbered(atCheckpoint, oldest-1))
+	b.Delete(numbered(atHash, oldest-1))
 	if oldest%undoSpan == 0 {
 		b.DeleteRange([]byte{atUndo}, numbered(atUndo, oldest/undoSpan))
 	}
@@ -104,4 +105,16 @@ func valueAt(r store.Reader, tip, height uint64, stateKey []byte, hash wire.Hash
 		}
 	}
 	return r.Get(stateKey)
+}
+
+// blockHash is the header hash of one of the last Kept heights.
+func blockHash(r store.Reader, height uint64) (hash wire.Hash, ok bool, err error) {
+	b, err := r.Get(numbered(atHash, height))
+	if err != nil || b == nil {
+		return hash, false, err
+	}
+	if len(b) != len(hash) {
+		return hash, false, fmt.Errorf("stored hash of height %d: %w: %d bytes", height, wire.ErrEncoding, len(b))
+	}
+	return wire.Hash(b), true, nil
 }

@@ -122,7 +122,8 @@ type change struct {
 // at a million keys; more keys, or keys ground to lie deep, cost no more), and
 // the others for what is kept besides state.
 const (
-	MaxBlockWrites = 14 << 20
+	MaxBlockWrites = 11 << 20
+	MaxEndWrites   = 3 << 20 // of the families at the end of a block, besides
 	keyCost        = 2 << 10
 	txCost         = 128 // a result and a replay id
 	leafCost       = 32

@@ -226,7 +226,7 @@ func TestTransactionsSeeWhatEarlierOnesInTheBlockDid(t *testing.T) {
 func TestBlockThatWritesTooMuchIsCutShort(t *testing.T) {
 	c := newChain(t, store.NewMemory())
 	var txs []*wire.Tx
-	for i := range 50 {
+	for i := range 40 {
 		txs = append(txs, c.Transfer(ledgertest.Alice, 1, ledgertest.Accounts(i*255, 255)...))
 	}
 	done := c.Run(txs...)

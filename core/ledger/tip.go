@@ -15,6 +15,7 @@ type Tip struct {
 	Exec     wire.Exec
 	DataRoot wire.Hash    // over all data-layer leaves up to this block
 	History  merkle.Range // over header hashes of heights 0 to this one: the next header's HistoryRoot
+	Roster   *wire.Roster // as this block decides; shared, not to be changed
 }
 
 // Height is the newest executed height.
@@ -35,10 +36,11 @@ type record struct {
 	History merkle.Range // header hashes, heights 0..Header.Height
 	Results merkle.Range // roots over the results of each of these blocks
 	Data    merkle.Range // data-layer leaves
+	Roster  *wire.Roster // as the newest block decides
 }
 
-// maxRecord bounds an encoded record: a header, and three edges of 62 hashes.
-const maxRecord = wire.MaxHeader + 3*(16+62*32) + 64
+// maxRecord bounds an encoded record: a header, three edges of 62 hashes, a roster.
+const maxRecord = wire.MaxHeader + 3*(16+62*32) + wire.MaxRoster + 64
 
 func decodeRecord(b []byte) (*record, error) {
 	r := new(record)
@@ -48,6 +50,8 @@ func decodeRecord(b []byte) (*record, error) {
 	switch {
 	case r.Header == nil || r.Header.Version != wire.HeaderVersion:
 		return nil, fmt.Errorf("stored tip: %w: no header this program knows", wire.ErrEncoding)
+	case r.Roster == nil || r.Roster.Set == nil || len(r.Roster.Nodes) != len(r.Roster.Set.Members):
+		return nil, fmt.Errorf("stored tip: %w: its roster is not whole", wire.ErrEncoding)
 	case r.History.Size() != r.Header.Height+1 || r.Results.Size() != r.Header.Height+1:
 		return nil, fmt.Errorf("stored tip: %w: %d headers and %d results at height %d",
 			wire.ErrEncoding, r.History.Size(), r.Results.Size(), r.Header.Height)
@@ -63,7 +67,7 @@ func (r *record) tip() *Tip {
 	p := r.checkpoint()
 	return &Tip{
 		Header: r.Header, Hash: r.Header.Hash(), History: r.History,
-		Exec: p.exec(r.Header.Height), DataRoot: p.Data,
+		Exec: p.exec(r.Header.Height), DataRoot: p.Data, Roster: r.Roster,
 	}
 }
 

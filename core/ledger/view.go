@@ -40,18 +40,31 @@ func (v *View) Get(family string, key []byte) ([]byte, error) {
 	return v.snap.Get(appendStateKey(nil, family, key))
 }
 
+// State reads a family's state as its own rules do: with ledger.Load and Get,
+// never changing it. The result belongs to one goroutine.
+func (v *View) State(family string) State {
+	over := newOverlay(v.snap)
+	over.locked = true
+	return State{over, family}
+}
+
+// BlockHash is the header hash of the tip or of one of the Kept heights before it.
+func (v *View) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
+	return blockHash(v.snap, height)
+}
+
 // Admit judges a transaction that CheckTxs accepted as if it came next, in a
 // block with this time, and changes nothing. nil means it would be charged and the
 // family sees no reason why it should fail; by the time it is executed both may
 // have changed. Errors carry a code.
 func (v *View) Admit(r *Request, timeMs uint64) (err error) {
-	p := newPass(v.rules, v.snap, v.Height()+1, timeMs)
+	p := newPass(v.rules, v.snap, v.Height()+1, timeMs, v.tip.Header.Epoch)
 	defer func() {
 		if caught := recover(); caught != nil {
 			err = wire.Faultf(wire.ErrInternal, "family %s, admitting transaction %s: panic: %v", r.Tx.Family, r.ID, caught)
 		}
 	}()
-	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, pass: p}
+	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, pass: p}
 	family, _, err := p.charge(call)
 	if err != nil {
 		return err
