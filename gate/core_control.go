@@ -37,7 +37,7 @@ func (r *Reply[T]) Answer(v T) {
 		r.c.ready.Store(true)
 	}
 	if typ != typeData {
-		r.c.control.tell(frame{typ: typ, id: r.id, body: p})
+		r.c.control.say(frame{typ: typ, id: r.id, body: p})
 		return
 	}
 	r.c.control.answerData(r.id, p, r.c.control.maxFrame)
@@ -47,7 +47,7 @@ func (r *Reply[T]) Answer(v T) {
 // become ErrIO; no text but that of a Failure crosses the gate.
 func (r *Reply[T]) Fail(err error) {
 	if r.take() {
-		r.c.control.tell(frame{typ: typeFail, id: r.id, body: failPayload(err)})
+		r.c.control.say(frame{typ: typeFail, id: r.id, body: failPayload(err)})
 	}
 }
 

@@ -96,7 +96,7 @@ func (h *Host) fetch(id uint64, m fetchMessage) {
 		// place is free before the answer leaves.
 		h.fetches.Add(-1)
 		if err != nil {
-			h.control.tell(frame{typ: typeFail, id: id, body: failPayload(err)})
+			h.control.say(frame{typ: typeFail, id: id, body: failPayload(err)})
 			return
 		}
 		h.control.answerData(id, p, maxFrame)

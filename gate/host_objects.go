@@ -161,17 +161,17 @@ func (s *objectServer) work() {
 func (s *objectServer) run(o *objectOp) {
 	switch o.typ {
 	case typeCreate:
-		s.store.Create(o.obj, o.class, o.hint)
+		_ = s.store.Create(o.obj, o.class, o.hint)
 	case typeAppend:
-		s.store.Append(o.obj, o.off, o.data)
+		_ = s.store.Append(o.obj, o.off, o.data)
 		n := len(o.data)
 		giveBuffer(o.buf)
 		s.mu.Lock()
 		s.unwritten -= n
 		s.mu.Unlock()
-		s.l.tell(frame{typ: typeCredit, head: binary.BigEndian.AppendUint32(nil, uint32(n))})
+		s.l.say(frame{typ: typeCredit, head: binary.BigEndian.AppendUint32(nil, uint32(n))})
 	case typeDelete:
-		s.store.Delete(o.obj)
+		_ = s.store.Delete(o.obj)
 	case typeSync:
 		s.answer(o, nil, s.store.Sync(o.obj))
 	case typeRead:
@@ -213,9 +213,9 @@ func (s *objectServer) answer(o *objectOp, data []byte, err error) {
 	s.answered()
 	switch {
 	case err != nil:
-		s.l.tell(frame{typ: typeFail, id: o.id, body: failPayload(err)})
+		s.l.say(frame{typ: typeFail, id: o.id, body: failPayload(err)})
 	case o.typ == typeSync:
-		s.l.tell(frame{typ: typeDone, id: o.id})
+		s.l.say(frame{typ: typeDone, id: o.id})
 	default:
 		part := s.l.maxFrame
 		if o.typ == typeList {

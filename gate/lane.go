@@ -93,6 +93,10 @@ func (l *lane) tell(f frame) error {
 	return err
 }
 
+// say is tell for answers: it fails only when the lane has closed, and then
+// whoever asked has been told so by the lane itself.
+func (l *lane) say(f frame) { _ = l.tell(f) }
+
 // hold queues a one-way frame that may stay until holdBytes are pending or the
 // next request leaves. It waits until ready, asked with mu held, says true.
 func (l *lane) hold(f frame, ready func() bool) error {

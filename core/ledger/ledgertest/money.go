@@ -24,8 +24,13 @@ func Key(n int) wire.PrivateKey {
 	return wire.NewPrivateKey(seed)
 }
 
-// The first three are funded, Pauper owns nothing.
-var Alice, Bob, Carol, Pauper = Key(1), Key(2), Key(3), Key(4)
+// Keys of tests: the first three are funded, Pauper owns nothing.
+var (
+	Alice  = Key(1)
+	Bob    = Key(2)
+	Carol  = Key(3)
+	Pauper = Key(4)
+)
 
 // Account is a key's.
 func Account(k wire.PrivateKey) wire.Account { return wire.AccountOf(k.Public()) }
