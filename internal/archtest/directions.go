@@ -12,6 +12,8 @@ var rooms = map[string][]string{
 	"wire":     {},
 	"evidence": {"wire"},
 	"gate":     {"wire"},
+	// What crosses between a core and its hardware is evidence.
+	"gate/backend": {"evidence", "wire"},
 	"gen":      {},
 	"proto":    {},
 
