@@ -14,8 +14,8 @@ var rooms = map[string][]string{
 	"gate":     {"wire"},
 	// What crosses between a core and its hardware is evidence.
 	"gate/backend": {"evidence", "wire"},
-	"gen":      {},
-	"proto":    {},
+	"gen":          {},
+	"proto":        {},
 
 	// The trusted side. host is in none of these lists, and core in none of host's.
 	"core": {"gate", "evidence", "wire"},
