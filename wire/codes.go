@@ -111,7 +111,7 @@ var coreCodes = map[Code]Info{
 }
 
 // registry is all of them.
-var registry = joined(coreCodes, evidenceCodes, hardwareCodes, nodeCodes)
+var registry = joined(coreCodes, evidenceCodes, hardwareCodes, nodeCodes, trustCodes)
 
 func joined(groups ...map[Code]Info) map[Code]Info {
 	all := map[Code]Info{}
