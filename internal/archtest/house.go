@@ -36,7 +36,7 @@ func house(r *report, p *Package) {
 	for _, f := range p.Files {
 		for _, spec := range f.Imports {
 			to, _ := strconv.Unquote(spec.Path.Value)
-			if inside, folder := r.internal(to); inside && strings.HasSuffix(folder, "test") &&
+			if inside, folder := r.internal(to); inside && strings.HasSuffix(folder, "test") && folder != "core/attest" &&
 				!strings.HasSuffix(p.Path, "test") && !under(p.Path, "sim") {
 				r.at(spec.Pos(), "test-only", "%s is for tests and simulations", folder)
 			}
