@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	"sdk":    {"wire"},
 	"notary": {"client", "wire"},
 
-	"cmd/cloister":        {"host", "client", "notary", "bench", "gate", "evidence", "wire", "gen"},
+	"cmd/cloister":        {"host", "device", "simtee", "client", "notary", "bench", "gate", "evidence", "wire", "gen"},
 	"cmd/cloister-core":   {"core", "gate", "evidence", "wire"},
 	"cmd/cloister-simtee": {"simtee", "gate", "evidence", "wire"},
 	// Simulated hardware is no part of what it measures.

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"cloister/evidence"
+	"cloister/evidence/policy"
+	"cloister/evidence/trust"
+	"cloister/simtee"
+	"cloister/wire"
+	"cloister/wire/beacon"
+	"cloister/wire/governance"
+	"cloister/wire/hardware"
+	"cloister/wire/node"
+)
+
+// Simulated hardware of a development network, in a folder of its home: two
+// vendors, one machine per validator, and the one copy of the trusted program
+// that all of them run and the genesis approves.
+const (
+	simulatedFolder = "hardware"
+	simulatorName   = "cloister-simtee"
+	measuredCore    = "cloister-core"
+)
+
+// simulated is that folder.
+type simulated struct {
+	folder  string
+	vendors []*simtee.Vendor // of vendorKinds, in this order
+	core    string           // the copy of the trusted program
+	code    simtee.Measured
+}
+
+// vendorKinds are the makers whose machines the validators get in turn.
+var vendorKinds = []evidence.Kind{evidence.SGX, evidence.SNP}
+
+// newSimulated makes what is missing of the folder.
+func newSimulated(home, core string) (*simulated, error) {
+	s := &simulated{folder: filepath.Join(home, simulatedFolder)}
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		return nil, fileError("create", s.folder, err)
+	}
+	for _, k := range vendorKinds {
+		v, err := simtee.NewVendor(k, filepath.Join(s.folder, k.String()))
+		if err != nil {
+			return nil, fmt.Errorf("simulated %s vendor: %w", k, err)
+		}
+		s.vendors = append(s.vendors, v)
+	}
+	s.core = filepath.Join(s.folder, measuredCore)
+	program, err := os.ReadFile(s.core)
+	if os.IsNotExist(err) {
+		// A copy: building anew must not take the network's code away, which is
+		// sealed to and approved by its measurement.
+		if program, err = os.ReadFile(core); err == nil {
+			err = writeNew(s.core, program, 0o755)
+		}
+	}
+	if err != nil {
+		return nil, fileError("copy", core, err)
+	}
+	s.code = simtee.Measure(program, nil)
+	return s, nil
+}
+
+// machine makes the machine of a validator, counted from 0, and returns what
+// starts a core on it (node.File.Hardware.Launcher).
+func (s *simulated) machine(validator int) (launcher []string, err error) {
+	dir := filepath.Join(s.folder, "machine-"+strconv.Itoa(validator+1))
+	if _, err := os.Stat(dir); os.IsNotExist(err) {
+		if _, err := s.vendors[validator%len(s.vendors)].NewPlatform(dir); err != nil {
+			return nil, fmt.Errorf("simulated machine: %w", err)
+		}
+	}
+	return []string{
+		simulatorName, "--platform", filepath.Join("{home}", "..", simulatedFolder, filepath.Base(dir)),
+		"--control", filepath.Join("{home}", "..", simulatedFolder, filepath.Base(dir), "control"), "--",
+	}, nil
+}
+
+// families are those that a network on this hardware has besides the others.
+func (s *simulated) families(g *wire.Genesis, authorities []string) ([]wire.FamilyGenesis, error) {
+	t, err := s.trust(time.UnixMilli(int64(g.TimeMs)))
+	if err != nil {
+		return nil, err
+	}
+	nodes := node.FoundingParams(g)
+	nodes.FoundingMs = foundingMs
+	var founders []wire.PublicKey
+	for _, m := range g.Members {
+		founders = append(founders, m.Key)
+	}
+	rest := map[string]any{
+		"trust": t, "founders": founders, "founder_credit": founderCredit, "testnet": true, "time_ms": g.TimeMs, "params": devSchedule(),
+	}
+	params, err := json.Marshal(rest)
+	if err != nil {
+		return nil, err
+	}
+	clock, err := json.Marshal(beacon.Params{IntervalMs: beacon.DefaultIntervalMs})
+	if err != nil {
+		return nil, err
+	}
+	return []wire.FamilyGenesis{
+		{Name: governance.Name, Params: (&governance.Params{Authorities: authorities}).JSON()},
+		{Name: hardware.Name, Params: params},
+		{Name: node.Name, Params: nodes.JSON()},
+		{Name: beacon.Name, Params: clock},
+	}, nil
+}
+
+const (
+	foundingMs    = 10 * 60 * 1000 // founders have so long to show evidence
+	founderCredit = 4_000_000_000  // forty tickets each
+)
+
+// devSchedule has windows for a network that makes a few blocks a second and for
+// committees of a few devices.
+func devSchedule() map[string]any {
+	return map[string]any{
+		"epoch": 32, "vrf_delay": 0, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64,
+		"join_rate_min": 64, "s_min": 2, "d_min": 2, "k": 13, "dispute_window": 256,
+	}
+}
+
+// trust approves both vendors, their collateral and the one program.
+func (s *simulated) trust(now time.Time) (*trust.Genesis, error) {
+	t := &trust.Genesis{Testnet: true}
+	for i, v := range s.vendors {
+		anchors, err := v.Anchors()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range anchors {
+			t.Roots = append(t.Roots, trust.NewGenesisRoot(&trust.Root{
+				Vendor: a.Vendor, DER: a.DER, Name: "simulated " + vendorKinds[i].String(), Product: a.Product,
+				Class: trust.CPU, IssuePercent: 100, Simulated: true,
+			}))
+		}
+		items, err := v.Items(now)
+		if err != nil {
+			return nil, err
+		}
+		for i := range items {
+			t.Items = append(t.Items, trust.NewGenesisItem(&items[i]))
+		}
+		code := s.code.CodeID(vendorKinds[i])
+		t.Measurements = append(t.Measurements, trust.NewGenesisMeasurement(&trust.Measurement{
+			Component: trust.Image, Version: "cloister-core " + version + " on " + vendorKinds[i].String(), Alg: trust.SHA256, Digest: code[:], Register: "CODEID",
+		}))
+	}
+	for _, role := range []policy.Role{policy.Voter, policy.Gatekeeper} {
+		p := policy.Default(role, true)
+		p.RefusedProducts = nil // the simulated chips are "Milan"
+		t.Policies = append(t.Policies, p)
+	}
+	return t, nil
+}
