@@ -98,6 +98,9 @@ func (c *Client) attempt(ctx context.Context, e *endpoint, f func(ctx context.Co
 	bounded, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	err := received(ctx, f(bounded, e))
+	if wire.CodeOf(err) == wire.ErrUnknownEpoch && c.learn(bounded, e) {
+		err = received(ctx, f(bounded, e))
+	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return wire.Faultf(wire.ErrUnavailable, "no answer within %s", attemptTimeout)
 	}

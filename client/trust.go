@@ -11,17 +11,18 @@ import (
 )
 
 // Trust is what a user holds without asking anybody: the genesis file, and so
-// the chain's id, its first header and its members. Immutable.
+// the chain's id, its first header and its first members; of later ones what
+// handovers have proved. Safe for concurrent use.
 type Trust struct {
 	genesis *wire.Genesis
 	chain   wire.Hash
-	members *wire.MemberSet
-	origin  wire.Hash // hash of block 0
+	epochs  *wire.Epochs // grows as handovers are verified
+	origin  wire.Hash    // hash of block 0
 }
 
 // NewTrust trusts a genesis.
 func NewTrust(g *wire.Genesis) *Trust {
-	return &Trust{genesis: g, chain: g.ChainID(), members: g.MemberSet(), origin: g.Header().Hash()}
+	return &Trust{genesis: g, chain: g.ChainID(), epochs: wire.NewEpochs(g, rules.All), origin: g.Header().Hash()}
 }
 
 // Genesis is the genesis trusted.
@@ -32,8 +33,8 @@ func (t *Trust) ChainID() wire.Hash { return t.chain }
 
 // VerifyHeader checks that the chain contains a header: by its own seal, by the
 // seal of a later header whose history holds it, or because it is block 0. It
-// returns the header and its hash. Errors: ErrSealInvalid, ErrNotCovered (no
-// proof given), ErrProof, ErrForeignChain, ErrMalformed.
+// returns the header and its hash. Errors: ErrSealInvalid, ErrUnknownEpoch,
+// ErrNotCovered (no proof given), ErrProof, ErrForeignChain, ErrMalformed.
 func (t *Trust) VerifyHeader(s *query.SealedHeader) (*wire.Header, wire.Hash, error) {
 	if h, err := wire.DecodeHeader(s.Header); err == nil && h.Height == 0 && len(s.Seal) == 0 && s.Cover == nil {
 		if hash := h.Hash(); hash == t.origin {
@@ -41,7 +42,7 @@ func (t *Trust) VerifyHeader(s *query.SealedHeader) (*wire.Header, wire.Hash, er
 		}
 		return nil, wire.Hash{}, wire.Faultf(wire.ErrForeignChain, "block 0 is not that of the genesis file")
 	}
-	return s.Verify(t.chain, t.members, rules.Seal)
+	return s.Verify(t.chain, t.epochs)
 }
 
 // VerifyReceiptFile checks a receipt file offline and says what it proves.
@@ -51,7 +52,7 @@ func (t *Trust) VerifyReceiptFile(file []byte) (*receipt.Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	return receipt.Verify(r, t.genesis, rules.Seal)
+	return receipt.Verify(r, t.genesis, rules.All)
 }
 
 // VerifyReceiptFile is Trust.VerifyReceiptFile for one file.
@@ -66,11 +67,21 @@ func (t *Trust) VerifyState(family string, key, proof []byte) (*query.State, *wi
 	if err != nil {
 		return nil, nil, wire.Faultf(wire.ErrProof, "%v", err)
 	}
-	h, err := s.Verify(t.chain, t.members, rules.Seal, family, key)
+	h, err := s.Verify(t.chain, t.epochs, family, key)
 	if err != nil {
 		return nil, nil, err
 	}
 	return s, h, nil
+}
+
+// Learn takes an encoded wire.Handover, which proves who the members of the next
+// epoch are. Errors: ErrProof, ErrForeignChain, ErrUnknownEpoch, ErrSealInvalid.
+func (t *Trust) Learn(handover []byte) error {
+	h, err := wire.DecodeHandover(handover)
+	if err != nil {
+		return wire.Faultf(wire.ErrProof, "%v", err)
+	}
+	return t.epochs.Learn(h)
 }
 
 // sealedHeader reads a header as the API carries it.

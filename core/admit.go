@@ -22,7 +22,7 @@ func (n *Node) onSubmit(s step.Submit) {
 	switch {
 	case n.stopping:
 		refuse(wire.ErrStopping)
-	case !n.booted:
+	case !n.booted || n.engine == nil: // an observer orders nothing: its host knows who does
 		refuse(wire.ErrNotReady)
 	case len(s.Txs) > MaxSubmit:
 		refuse(wire.ErrTooLarge)

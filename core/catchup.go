@@ -11,42 +11,102 @@ import (
 // Bounds of catch-up.
 const (
 	catchWindow  = 32   // blocks asked for at a time
+	catchMost    = 1024 // the same when so many blocks pass without a seal
 	catchRetryMs = 1000 // asked again after this
+	followMs     = 500  // an observer asks for the next block so often
+	deafMs       = 4000 // a member that hears no leader for so long follows its archive
 	fetchBlock   = 1    // Fetch kind: a block by height
 )
 
 // catchUp fetches blocks up to a target the engine trusts: first from this
 // node's own archive, then from members. Every block must be linked, by parent
-// hashes, to a header a quorum sealed or to the target itself.
+// hashes, to a header a quorum sealed or to the target itself. Seals are judged
+// epoch by epoch: that of a block whose members are not known yet waits until
+// execution tells them.
 type catchUp struct {
+	open   bool // there is no target: it follows the archive for good
 	target consensus.Tip
 	from   uint64 // next height to decide
+	window uint64
 	have   map[uint64]*archivedBlock
 	asked  int64 // elapsed ms of the last request
+	idle   bool  // open: the archive did not have the next block
 	tries  int   // picks the source: 0 is the own archive
 	hint   wire.NodeID
 }
 
 type archivedBlock struct {
-	block *wire.Block
-	seal  []byte
-	good  bool // linked to something trusted
+	block  *wire.Block
+	seal   []byte
+	own    bool // the own archive gave it
+	judged bool // its seal, if it has one, was found good
+	sealed bool // it, or one that descends from it, is under a good seal
+	good   bool // the same, or the target descends from it
 }
+
+// catching reports whether the engine waits for blocks.
+func (n *Node) catching() bool { return n.catch != nil && !n.catch.open }
 
 // CatchUp implements consensus.App.
 func (a *app) CatchUp(now step.Now, target consensus.Tip, hint wire.NodeID) {
 	n := a.node()
 	n.note(NoteCatchUp, n.decided.Header.Height+1, target.Height)
 	n.catch = &catchUp{
-		target: target, from: n.decided.Header.Height + 1, have: map[uint64]*archivedBlock{}, hint: hint,
+		target: target, from: n.decided.Header.Height + 1, window: catchWindow, have: map[uint64]*archivedBlock{}, hint: hint,
 	}
 	n.askBlocks()
 }
 
-func (n *Node) retryCatchUp() {
-	if n.catch != nil && n.now.Elapsed-n.catch.asked >= catchRetryMs {
-		n.catch.tries++
+// follow keeps an observer, and a member no leader talks to, at the end of its own
+// archive, which its host fills from others: a member that was away may have
+// been removed, and learns of it in no other way.
+func (n *Node) follow() {
+	deaf := n.engine == nil
+	if !deaf {
+		s := n.engine.Status()
+		deaf = !s.Leading && n.now.Elapsed-max(s.Heard, n.began) > deafMs
+	}
+	switch {
+	case !deaf && n.catch != nil && n.catch.open:
+		n.catch = nil
+	case !deaf || n.catch != nil:
+	case n.engine != nil && !n.membership.ahead:
+		// State may from now on be ahead of the engine's log, and that is no damage.
+		n.membership.ahead = true
+		n.keep(func() {})
+	default:
+		n.catch = &catchUp{
+			open: true, from: n.decided.Header.Height + 1, window: 1, idle: true, have: map[uint64]*archivedBlock{},
+		}
 		n.askBlocks()
+	}
+}
+
+func (n *Node) retryCatchUp() {
+	c := n.catch
+	if c == nil {
+		return
+	}
+	if c.from <= n.decided.Header.Height { // the engine was faster
+		n.restart(c)
+	}
+	wait := int64(catchRetryMs)
+	if c.idle {
+		wait = followMs
+	}
+	if n.now.Elapsed-c.asked >= wait {
+		c.tries++
+		n.askBlocks()
+	}
+}
+
+// restart makes a catch-up go on after the newest decided block.
+func (n *Node) restart(c *catchUp) {
+	c.from = n.decided.Header.Height + 1
+	for h := range c.have { //deterministic: deletes by comparison only
+		if h < c.from {
+			delete(c.have, h)
+		}
 	}
 }
 
@@ -55,15 +115,22 @@ func (n *Node) askBlocks() {
 	c := n.catch
 	c.asked = n.now.Elapsed
 	source := n.source()
-	for h := c.from; h < c.from+catchWindow && h <= c.target.Height; h++ {
-		if c.have[h] != nil {
+	for h := c.from; h < c.from+c.window && (c.open || h <= c.target.Height); h++ {
+		if c.have[h] != nil || n.crowded() {
 			continue
 		}
 		if source == nil {
 			n.out.Add(step.Fetch{Kind: fetchBlock, Key: wire.U64(h), Token: n.ask(func(_ step.Now, result any, err error) {
-				if b, ok := result.([]byte); ok && err == nil {
-					n.onBlock(b)
-				} else if n.catch != nil && n.catch.tries == 0 {
+				b, ok := result.([]byte)
+				switch {
+				case ok && err == nil:
+					n.onBlock(b, true)
+				case n.catch == nil:
+				case n.catch.open:
+					if h == n.catch.from {
+						n.catch.idle, n.catch.window = true, 1
+					}
+				case n.catch.tries == 0:
 					n.catch.tries++ // the archive does not have it: ask the members at once
 					n.askBlocks()
 				}
@@ -75,18 +142,19 @@ func (n *Node) askBlocks() {
 }
 
 // source is who to ask: nil for the own archive, else the hinted member first,
-// then each in turn.
+// then each in turn, and the own archive again.
 func (n *Node) source() *peer {
 	c := n.catch
-	if c.tries == 0 {
+	if c.open || c.tries == 0 {
 		return nil
 	}
 	if p := n.peers[c.hint]; c.tries == 1 && p != nil && p.up {
 		return p
 	}
-	for i := range n.members.Members {
-		m := n.members.Members[(c.tries+i)%len(n.members.Members)]
-		if p := n.peers[m.ID]; p != nil && p.up {
+	for i := range n.circle {
+		if turn := (c.tries + i) % (len(n.circle) + 1); turn == len(n.circle) {
+			return nil
+		} else if p := n.circle[turn]; p.up {
 			return p
 		}
 	}
@@ -109,7 +177,7 @@ func (n *Node) onAsk(from wire.NodeID, body []byte) {
 }
 
 // onBlock takes a block of any origin and believes nothing of it yet.
-func (n *Node) onBlock(b []byte) {
+func (n *Node) onBlock(b []byte, own bool) {
 	c := n.catch
 	if c == nil {
 		return
@@ -119,15 +187,13 @@ func (n *Node) onBlock(b []byte) {
 		return
 	}
 	h, err := wire.DecodeHeader(ab.Header)
-	if err != nil || h.Height < c.from || h.Height >= c.from+catchWindow || c.have[h.Height] != nil || h.ChainID != n.chainID {
+	if err != nil || h.Height < c.from || h.Height >= c.from+c.window || c.have[h.Height] != nil || h.ChainID != n.chainID {
 		return
 	}
-	blk := &wire.Block{Header: h, Hash: wire.HeaderHash(ab.Header), Body: ab.Body}
-	x := &archivedBlock{block: blk, seal: ab.Seal}
-	if len(x.seal) > 0 && rules.Seal(n.members, h, blk.Hash, x.seal) != nil {
-		return
+	c.have[h.Height] = &archivedBlock{block: &wire.Block{Header: h, Hash: wire.HeaderHash(ab.Header), Body: ab.Body}, seal: ab.Seal, own: own}
+	if c.open && c.idle {
+		c.idle, c.window = false, catchWindow
 	}
-	c.have[h.Height] = x
 	n.advanceCatchUp()
 }
 
@@ -138,7 +204,11 @@ func (n *Node) advanceCatchUp() {
 	if c == nil {
 		return
 	}
+	if c.from <= n.decided.Header.Height {
+		n.restart(c)
+	}
 	n.linkBack()
+	advanced := false
 	for {
 		x := c.have[c.from]
 		if x == nil || !x.good || c.from-n.tip.Header.Height > uint64(n.cfg.Genesis.Limits.ExecLag) {
@@ -153,12 +223,10 @@ func (n *Node) advanceCatchUp() {
 			chk = &check{block: x.block, committed: true}
 			n.checks[x.block.Hash] = chk
 			n.start(chk)
-			if chk.verdict == 0 {
-				chk.then = n.advanceCatchUp
-			}
 		}
 		if chk.verdict == 0 {
-			return // its body is being verified, or execution has to come further
+			chk.committed, chk.then = true, n.advanceCatchUp
+			break // its body is being verified, or execution has to come further
 		}
 		if chk.verdict == consensus.Reject {
 			n.note(NoteReject, c.from, 9)
@@ -169,36 +237,77 @@ func (n *Node) advanceCatchUp() {
 		}
 		delete(c.have, c.from)
 		c.from++
-		n.decide(x.block, x.seal)
-		n.sealedH = max(n.sealedH, x.block.Header.Height)
+		advanced = true
+		s := &slot{block: x.block, kept: x.own}
+		if x.judged {
+			s.seal = x.seal
+		}
+		n.decide(s)
+		if x.sealed {
+			n.covered(x.block.Header.Height, x.block.Hash, s.seal)
+		}
 	}
-	if n.decided.Header.Height >= c.target.Height {
-		tip := n.decided
+	if advanced {
+		n.publish()
+		if c.window > catchWindow {
+			c.window = catchWindow
+		}
+	}
+	switch tip := n.decided; {
+	case !c.open && tip.Header.Height >= c.target.Height:
 		n.catch = nil
 		n.note(NoteCaughtUp, tip.Header.Height)
-		n.deferred = append(n.deferred, func() { n.engine.Jumped(n.now, tip) })
+		n.jumped(tip)
 		return
+	case advanced && c.open:
+		n.jumped(tip)
 	}
-	if len(c.have) == 0 {
+	switch stuck := uint64(len(c.have)) >= c.window && c.have[c.from] != nil && !c.have[c.from].good; {
+	case stuck && c.window < catchMost && n.epochOf(c.have[c.from].block.Header.Epoch) != nil:
+		c.window *= 2 // no seal among them: it stands further on
+		n.askBlocks()
+	case len(c.have) == 0 && !c.idle:
 		n.askBlocks()
 	}
 }
 
-// linkBack marks every held block that a sealed one, or the target, descends from.
+// jumped tells the engine that the node went on without it.
+func (n *Node) jumped(tip *wire.Block) {
+	if e := n.engine; e != nil {
+		n.deferred = append(n.deferred, func() {
+			if n.engine == e {
+				e.Jumped(n.now, tip)
+			}
+		})
+	}
+}
+
+// linkBack marks every held block that a sealed one, or the target, descends
+// from, and drops those whose seal does not hold.
 func (n *Node) linkBack() {
 	c := n.catch
 	var want wire.Hash // parent a good block names
-	linked := false
-	for h := min(c.from+catchWindow-1, c.target.Height); h >= c.from && h > 0; h-- {
+	linked, sealed := false, false
+	for h := c.from + c.window - 1; h >= c.from && h > 0; h-- {
 		x := c.have[h]
+		if x != nil && len(x.seal) > 0 && !x.judged {
+			if e := n.epochOf(x.block.Header.Epoch); e != nil {
+				if rules.Seal(e.set, x.block.Header, x.block.Hash, x.seal) != nil {
+					delete(c.have, h)
+					x = nil
+				} else {
+					x.judged = true
+				}
+			}
+		}
 		if x == nil {
-			linked = false
+			linked, sealed = false, false
 			continue
 		}
-		x.good = x.good || len(x.seal) > 0 || (linked && x.block.Hash == want) ||
-			(h == c.target.Height && x.block.Hash == c.target.Hash)
-		if linked = x.good; linked {
-			want = x.block.Header.Parent
-		}
+		child := linked && x.block.Hash == want
+		x.sealed = x.sealed || x.judged || child && sealed
+		x.good = x.good || x.sealed || child || !c.open && h == c.target.Height && x.block.Hash == c.target.Hash
+		linked, sealed = x.good, x.sealed
+		want = x.block.Header.Parent
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"cloister/core/consensus"
+	"cloister/core/duty"
 	"cloister/core/ledger"
 	"cloister/core/step"
 	"cloister/wire"
@@ -19,9 +20,11 @@ type Config struct {
 	Simulated  bool            // no real hardware protects this core
 	DevSealKey bool            // its store is sealed with a key the host chose
 	Flushed    uint64          // height of durable state at boot
-	// Engine replaces the registry's engine; only the simulator sets it, to
-	// plant faults.
-	Engine consensus.Engine
+	// Self is what the core submits by itself; nil if it runs on no hardware.
+	Self *duty.Self
+	// Engine replaces the registry's maker of engines; only the simulator sets
+	// it, to plant faults. A node makes one whenever it becomes a member.
+	Engine func() consensus.Engine
 }
 
 // task is the continuation of one token.
@@ -73,6 +76,6 @@ func BootFrom(l *ledger.Ledger, log []step.Record, archived uint64, seed [32]byt
 
 func tipOf(t *ledger.Tip, busy uint64) step.Tip {
 	return step.Tip{
-		Header: t.Header, Hash: t.Hash, History: t.History, Exec: t.Exec, DataRoot: t.DataRoot, Busy: busy,
+		Header: t.Header, Hash: t.Hash, History: t.History, Exec: t.Exec, DataRoot: t.DataRoot, Busy: busy, Roster: t.Roster,
 	}
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"cloister/core/consensus"
-	"cloister/core/consensus/engines"
 	"cloister/core/ledger"
 	"cloister/core/step"
 	"cloister/wire"
@@ -19,8 +18,15 @@ const (
 	NoteCaughtUp   uint16 = 0x0016 // caught up: height
 	NoteFlushed    uint16 = 0x0017 // state is durable up to: height
 	NoteIOFailed   uint16 = 0x0018 // the log or the state could not be made durable
-	NoteNotMember  uint16 = 0x0019 // this node's key is in no member slot
+	NoteObserver   uint16 = 0x0019 // this node orders no blocks and follows the archive: epoch
 	NoteToken      uint16 = 0x001a // an answer to a token nobody waits for
+	NoteMember     uint16 = 0x001b // this node's engine starts: slot
+	NoteEpoch      uint16 = 0x001c // another member set orders blocks: epoch
+	NoteBadSet     uint16 = 0x001d // state decided a set that cannot follow, and is ignored: epoch
+	NoteSuperseded uint16 = 0x001f // a later run of this core is registered, or it was revoked: error code
+	NoteNoEvidence uint16 = 0x0040 // the hardware made no evidence
+	NoteRefused    uint16 = 0x0041 // what the core submitted by itself was refused: error code
+	NoteNoSet      uint16 = 0x001e // the member set of the state's tip is not known: epoch
 )
 
 // Bounds of a node's queues.
@@ -44,9 +50,13 @@ const (
 type Node struct {
 	cfg     Config
 	chainID wire.Hash
-	members *wire.MemberSet
-	self    *wire.Member
-	engine  consensus.Engine
+	id      wire.NodeID
+	seed    [32]byte
+	members *wire.MemberSet  // in force at the newest decided block
+	engine  consensus.Engine // nil while this node is an observer
+
+	membership membership
+	duties     duties
 
 	out      *step.Effects
 	now      step.Now
@@ -62,10 +72,13 @@ type Node struct {
 	verified *ledger.Verified // used by Compute and Read, never by Step
 	pool     pool
 	peers    map[wire.NodeID]*peer
+	circle   []*peer // the same, by slot
+	began    int64   // elapsed ms at boot
 
 	points map[wire.Hash]*point // blocks a child may name as parent
 	checks map[wire.Hash]*check
 	order  []*check // the same, oldest first, still without verdict
+	parked []*check // of an epoch whose members are not known yet, parent first
 
 	tip      step.Tip // newest executed
 	execs    map[uint64]execPoint
@@ -91,7 +104,11 @@ type point struct {
 }
 
 // execPoint is what headers commit to for one executed height.
-type execPoint struct{ root, data wire.Hash }
+type execPoint struct {
+	root, data wire.Hash
+	epoch      uint64    // of the block
+	next       wire.Hash // of the set decided by then to come after it; zero if none is
+}
 
 type published struct {
 	height uint64
@@ -101,18 +118,12 @@ type published struct {
 // New makes a node; its first event must be Boot.
 func New(cfg Config) *Node {
 	n := &Node{
-		cfg: cfg, chainID: cfg.Genesis.ChainID(), members: cfg.Genesis.MemberSet(),
+		cfg: cfg, chainID: cfg.Genesis.ChainID(), id: wire.NodeIDOf(cfg.Key.Public()), members: cfg.Genesis.MemberSet(),
 		tasks: map[step.Token]task{}, peers: map[wire.NodeID]*peer{},
 		points: map[wire.Hash]*point{}, checks: map[wire.Hash]*check{}, execs: map[uint64]execPoint{},
 		flushed: cfg.Flushed, verified: ledger.NewVerified(maxVerified),
 	}
 	n.pool.init(cfg.Genesis.Limits)
-	n.self = n.members.ByID(wire.NodeIDOf(cfg.Key.Public()))
-	for i := range n.members.Members {
-		if m := &n.members.Members[i]; n.self == nil || m.ID != n.self.ID {
-			n.peers[m.ID] = &peer{id: m.ID}
-		}
-	}
 	return n
 }
 
@@ -161,7 +172,9 @@ func (n *Node) settle() {
 		}
 		if n.wake {
 			n.wake = false
-			n.engine.Wake(n.now)
+			if n.engine != nil {
+				n.engine.Wake(n.now)
+			}
 		}
 	}
 	if n.booted {
@@ -171,13 +184,16 @@ func (n *Node) settle() {
 }
 
 func (n *Node) boot(b step.Boot) {
-	if n.self == nil {
-		n.fatal(ExitQuarantine, NoteNotMember)
+	log, err := n.remember(b.Log)
+	if err != nil {
+		n.fatal(ExitCorrupt, NoteIOFailed)
 		return
 	}
-	n.tip, n.archived = b.Tip, b.Archived
+	n.tip, n.archived, n.seed, n.began = b.Tip, b.Archived, b.Seed, n.now.Elapsed
+	if !n.settleSets() {
+		return
+	}
 	n.points[b.Tip.Hash] = &point{header: b.Tip.Header, history: b.Tip.History}
-	n.execs[b.Tip.Exec.Height] = execPoint{b.Tip.Exec.Root(), b.Tip.DataRoot}
 	n.decided = &wire.Block{Header: b.Tip.Header, Hash: b.Tip.Hash}
 	for _, f := range b.Unarchived {
 		n.pending = append(n.pending, &slot{
@@ -187,14 +203,15 @@ func (n *Node) boot(b step.Boot) {
 	if first := n.tip.Header.Height + 1 - uint64(len(n.pending)); first > n.archived+1 {
 		n.note(NoteGap, n.archived+1, first-1)
 	}
-	if n.engine = n.cfg.Engine; n.engine == nil {
-		n.engine = engines.New(n.cfg.Genesis.EngineKind())
-	}
 	n.booted = true
-	n.engine.Boot(n.now, consensus.Boot{
-		Self: n.self.ID, Slot: n.self.Slot, Key: n.cfg.Key, ChainID: n.chainID, Members: n.members,
-		Seed: b.Seed, Log: b.Log, Executed: n.decided,
-	}, (*app)(n))
+	n.onRoster(b.Tip.Roster)
+	n.executed(&b.Tip)
+	if n.membership.slot != 0 {
+		n.startEngine(log)
+	} else {
+		n.note(NoteObserver, n.members.Epoch)
+	}
+	n.deferred = append(n.deferred, n.attend)
 }
 
 func (n *Node) tick() {
@@ -203,8 +220,12 @@ func (n *Node) tick() {
 	}
 	n.pool.expire(n.tip.Header.TimeMs)
 	n.judgeAll() // blocks that waited for this node's clock
+	n.follow()
 	n.retryCatchUp()
-	n.engine.Tick(n.now)
+	if n.engine != nil {
+		n.engine.Tick(n.now)
+	}
+	n.attendDuties()
 }
 
 // ask registers the continuation of a new token.

@@ -43,7 +43,7 @@ func (a *app) node() *Node { return (*Node)(a) }
 // Wanted implements consensus.App.
 func (a *app) Wanted(now step.Now) bool {
 	n := a.node()
-	if n.stopping || n.catch != nil || len(n.pending) > maxUnpublished {
+	if n.stopping || n.catching() || len(n.pending) > maxUnpublished {
 		return false
 	}
 	if n.pool.fresh == 0 {
@@ -72,15 +72,17 @@ func (n *Node) owesProof(now step.Now) bool {
 }
 
 // Build implements consensus.App.
-func (a *app) Build(now step.Now, parent *wire.Block, engine []byte, empty bool) *wire.Block {
-	n := a.node()
+func (a *app) Build(now step.Now, want consensus.Proposal) *wire.Block {
+	n, parent := a.node(), want.Parent
 	p, ok := n.points[parent.Hash]
 	switch {
 	case !ok:
 		return nil
 	case n.tip.Exec.Height < p.header.ExecHeight:
 		return nil // after a restart: what the parent commits to is not executed here yet
-	case parent.Header.Height-n.tip.Header.Height >= uint64(n.cfg.Genesis.Limits.ExecLag):
+	case parent.Header.Height-min(n.tip.Header.Height, parent.Header.Height) >= uint64(n.cfg.Genesis.Limits.ExecLag):
+		return nil
+	case n.epochOf(want.Epoch) == nil:
 		return nil
 	}
 	timeMs := max(p.header.TimeMs+1, n.clock(now))
@@ -88,7 +90,7 @@ func (a *app) Build(now step.Now, parent *wire.Block, engine []byte, empty bool)
 	if !n.stopping {
 		txs = n.pool.take(timeMs)
 	}
-	if len(txs) == 0 && !empty && !n.owesProof(now) {
+	if len(txs) == 0 && !want.Empty && !n.owesProof(now) {
 		return nil
 	}
 	raws, leaves, ids := make([][]byte, len(txs)), make([]wire.Hash, len(txs)), make([]wire.Hash, len(txs))
@@ -97,14 +99,18 @@ func (a *app) Build(now step.Now, parent *wire.Block, engine []byte, empty bool)
 	}
 	exec := n.execs[n.tip.Exec.Height]
 	h := &wire.Header{
-		Version: wire.HeaderVersion, ChainID: n.chainID, Height: p.header.Height + 1, Epoch: n.members.Epoch,
-		TimeMs: timeMs, Parent: parent.Hash, Proposer: n.self.ID,
+		Version: wire.HeaderVersion, Flags: want.Flags, ChainID: n.chainID, Height: p.header.Height + 1, Epoch: want.Epoch,
+		TimeMs: timeMs, Parent: parent.Hash, Proposer: n.id,
 		TxCount: uint32(len(txs)), TxRoot: merkle.Root(leaves),
 		DataRoot: exec.data, ExecHeight: n.tip.Exec.Height, ExecRoot: exec.root,
-		HistoryRoot: p.history.Root(), MembersHash: p.header.MembersHash,
-		EngineKind: p.header.EngineKind, Engine: engine,
+		HistoryRoot: p.history.Root(), MembersHash: want.Members,
+		EngineKind: p.header.EngineKind, Engine: want.Engine,
 	}
-	if fault := n.headerFault(p, h); fault != 0 {
+	fault := n.headerFault(p, h)
+	if fault == 0 && n.foreignHandover(h) {
+		fault = 10
+	}
+	if fault != 0 {
 		n.fatal(ExitQuarantine, NoteReject, h.Height, fault) // others would refuse it: this node is broken
 		return nil
 	}
@@ -175,6 +181,10 @@ func (a *app) Check(now step.Now, b *wire.Block, committed bool) {
 // start makes every test that needs nothing but the parent, and asks for the
 // body's signatures to be verified.
 func (n *Node) start(c *check) {
+	if n.epochOf(c.block.Header.Epoch) == nil {
+		n.parked = append(n.parked, c) // execution has to tell first who its members are
+		return
+	}
 	p, ok := n.points[c.block.Header.Parent]
 	if !ok {
 		c.verdict = consensus.Reject // engines ask parent first, so there is no parent
@@ -195,6 +205,17 @@ func (n *Node) start(c *check) {
 		n.decideVerdict(c)
 		n.judgeAll()
 	})})
+}
+
+// unpark starts what waited for a member set, in the order it came.
+func (n *Node) unpark() {
+	waited := n.parked
+	n.parked = nil
+	for _, c := range waited {
+		if n.start(c); c.verdict != 0 {
+			n.tell(c)
+		}
+	}
 }
 
 type bodyVerdict struct {
@@ -226,15 +247,18 @@ func checkBody(chainID wire.Hash, families []ledger.Family, limits wire.Limits, 
 func (n *Node) headerFault(p *point, h *wire.Header) uint64 {
 	l := n.cfg.Genesis.Limits
 	part, err := quorum.EngineOf(h)
-	proposer := n.members.BySlot(part.Slot)
+	var proposer *wire.Member
+	if x := n.epochOf(h.Epoch); x != nil {
+		proposer = x.set.BySlot(part.Slot)
+	}
 	switch {
-	case h.Version != wire.HeaderVersion || h.Flags != 0 || h.ChainID != n.chainID:
+	case h.Version != wire.HeaderVersion || h.Flags&^wire.FlagHandover != 0 || h.ChainID != n.chainID:
 		return 1
 	case h.Height != p.header.Height+1 || h.TimeMs <= p.header.TimeMs:
 		return 2
-	case h.Epoch != n.members.Epoch || h.MembersHash != p.header.MembersHash || h.EngineKind != p.header.EngineKind:
+	case !orderedAfter(p.header, h) || h.EngineKind != p.header.EngineKind:
 		return 3
-	case err != nil || proposer == nil || proposer.ID != h.Proposer:
+	case err != nil || proposer == nil || proposer.ID != h.Proposer || proposer.Role != wire.Voter:
 		return 4
 	case h.TxCount > l.BlockTxs:
 		return 5
@@ -244,6 +268,19 @@ func (n *Node) headerFault(p *point, h *wire.Header) uint64 {
 		return 7
 	}
 	return 0
+}
+
+// orderedAfter reports whether the set that ordered h is the one that ordered
+// its parent, or the one the parent hands over to.
+func orderedAfter(parent, h *wire.Header) bool {
+	if h.Epoch == parent.Epoch {
+		return h.MembersHash == parent.MembersHash
+	}
+	if h.Epoch != parent.Epoch+1 || parent.Flags&wire.FlagHandover == 0 {
+		return false
+	}
+	part, err := quorum.EngineOf(parent)
+	return err == nil && h.MembersHash == part.Next
 }
 
 // decideVerdict gives a verdict if everything it needs is known.
@@ -258,7 +295,7 @@ func (n *Node) decideVerdict(c *check) {
 		c.verdict = consensus.Reject
 	case h.ExecHeight > n.tip.Exec.Height:
 		return // later: this node has not executed so far
-	case n.otherState(h):
+	case n.otherState(h) || n.foreignHandover(h):
 		n.note(NoteExecRoot, h.Height, h.ExecHeight)
 		c.verdict = consensus.Reject
 	case !c.committed && h.TimeMs > n.localMs()+uint64(n.cfg.Genesis.Limits.ClockSkewMs) && n.aheadOfParent(h):
@@ -276,6 +313,23 @@ func (n *Node) otherState(h *wire.Header) bool {
 	return ok && (e.root != h.ExecRoot || e.data != h.DataRoot)
 }
 
+// foreignHandover reports whether the header hands over to other members than
+// the state it commits to had decided.
+func (n *Node) foreignHandover(h *wire.Header) bool {
+	if h.Flags&wire.FlagHandover == 0 {
+		return false
+	}
+	e, ok := n.execs[h.ExecHeight]
+	if !ok { // below where this run began; nothing more was decided since, or h is long final
+		e = n.execs[n.tip.Exec.Height]
+	}
+	part, err := quorum.EngineOf(h)
+	if err != nil || h.Epoch < n.members.Epoch {
+		return err != nil
+	}
+	return e.next != part.Next
+}
+
 func (n *Node) aheadOfParent(h *wire.Header) bool {
 	p, ok := n.points[h.Parent]
 	return ok && h.TimeMs > p.header.TimeMs+uint64(n.cfg.Genesis.Limits.ClockSkewMs)
@@ -284,7 +338,11 @@ func (n *Node) aheadOfParent(h *wire.Header) bool {
 // tell passes a verdict on, after the engine's own call has ended.
 func (n *Node) tell(c *check) {
 	hash, v := c.block.Hash, c.verdict
-	n.deferred = append(n.deferred, func() { n.engine.Checked(n.now, hash, v) })
+	n.deferred = append(n.deferred, func() {
+		if n.engine != nil {
+			n.engine.Checked(n.now, hash, v)
+		}
+	})
 	if then := c.then; then != nil {
 		c.then = nil
 		n.deferred = append(n.deferred, then)
@@ -305,18 +363,30 @@ func (n *Node) judgeAll() {
 }
 
 // Decide implements consensus.App.
-func (a *app) Decide(_ step.Now, b *wire.Block) { a.node().decide(b, nil) }
+func (a *app) Decide(_ step.Now, b *wire.Block) {
+	n := a.node()
+	if h := b.Header.Height; h <= n.decided.Header.Height {
+		if h == n.decided.Header.Height && b.Hash != n.decided.Hash {
+			n.fatal(ExitQuarantine, NoteReject, h, 11) // the archive's seal and the engine contradict each other
+		}
+		return // this node followed its archive so far
+	}
+	n.decide(&slot{block: b})
+}
 
-// decide makes b the block of the next height and has it executed.
-func (n *Node) decide(b *wire.Block, seal []byte) {
+// decide makes a block that of the next height and has it executed.
+func (n *Node) decide(s *slot) {
+	b := s.block
 	n.decided = b
+	if b.Header.Epoch != n.members.Epoch {
+		n.enforce(b.Header.Epoch)
+	}
 	if c := n.checks[b.Hash]; c != nil {
 		for _, id := range c.ids {
 			n.pool.remove(id)
 		}
 		delete(n.checks, b.Hash)
 	}
-	s := &slot{block: b, seal: seal}
 	n.pending = append(n.pending, s)
 	n.out.Add(step.Execute{Block: b, Token: n.ask(func(_ step.Now, result any, err error) {
 		n.onExecuted(s, result, err)
@@ -326,6 +396,7 @@ func (n *Node) decide(b *wire.Block, seal []byte) {
 // Append implements consensus.App.
 func (a *app) Append(ref uint64, recs ...step.Record) {
 	n := a.node()
+	e := n.engine
 	n.out.Add(step.Append{Recs: recs, Token: n.ask(func(now step.Now, result any, err error) {
 		done, ok := result.(step.LogDone)
 		if err != nil || !ok {
@@ -333,7 +404,9 @@ func (a *app) Append(ref uint64, recs ...step.Record) {
 			n.fatal(ExitCorrupt, NoteIOFailed)
 			return
 		}
-		n.engine.Logged(now, ref, done.LastSeq)
+		if n.engine == e {
+			e.Logged(now, ref, done.LastSeq)
+		}
 	})})
 }
 

@@ -26,6 +26,7 @@ const (
 // peer is another member.
 type peer struct {
 	id      wire.NodeID
+	slot    uint64
 	up      bool
 	clockMs int64 // its Unix clock as last reported, 0 never
 	clockAt int64 // when that came, in this node's elapsed ms
@@ -50,9 +51,8 @@ func (a *app) Send(to wire.NodeID, msg []byte) { a.node().send(to, itemEngine, m
 // sendFrames makes one frame per peer of what this step had for it, in member
 // order so that a run can be repeated.
 func (n *Node) sendFrames() {
-	for i := range n.members.Members {
-		p := n.peers[n.members.Members[i].ID]
-		if p == nil || len(p.items) == 0 {
+	for _, p := range n.circle {
+		if len(p.items) == 0 {
 			continue
 		}
 		items := append([][]byte{wire.U64(n.localMs())}, p.items...)
@@ -84,7 +84,11 @@ func (n *Node) onPeerUp(id wire.NodeID) {
 	}
 	p.up = true
 	if n.booted {
-		n.deferred = append(n.deferred, func() { n.engine.PeerUp(n.now, id) })
+		n.deferred = append(n.deferred, func() {
+			if n.engine != nil {
+				n.engine.PeerUp(n.now, id)
+			}
+		})
 	}
 }
 
@@ -112,15 +116,19 @@ func (n *Node) onPeerMsg(m step.PeerMsg) {
 		body := item[1:]
 		switch item[0] {
 		case itemEngine:
-			n.deferred = append(n.deferred, func() { n.engine.Message(n.now, m.From, body) })
+			n.deferred = append(n.deferred, func() {
+				if n.engine != nil {
+					n.engine.Message(n.now, m.From, body)
+				}
+			})
 		case itemTxs:
-			if raws, err := wire.DecodeList(body, forwardMax, wire.MaxTx); err == nil && !n.crowded() {
+			if raws, err := wire.DecodeList(body, forwardMax, wire.MaxTx); err == nil && !n.crowded() && n.engine != nil {
 				n.judge(raws, nil, false)
 			}
 		case itemAsk:
 			n.onAsk(m.From, body)
 		case itemBlock:
-			n.onBlock(body)
+			n.onBlock(body, false)
 		}
 	}
 }
@@ -128,7 +136,7 @@ func (n *Node) onPeerMsg(m step.PeerMsg) {
 // forward gives the leader the transactions that came in through this node's
 // gate. They stay pooled here until a block holds them.
 func (n *Node) forward() {
-	if n.pool.fresh == 0 || n.stopping {
+	if n.pool.fresh == 0 || n.stopping || n.engine == nil {
 		return
 	}
 	s := n.engine.Status()

@@ -15,6 +15,7 @@ type slot struct {
 	block *wire.Block
 	seal  []byte
 	final *step.Final // nil until executed
+	kept  bool        // it came from this node's own archive
 }
 
 // proofPoint is the newest sealed header, which state proofs start from.
@@ -26,19 +27,24 @@ type proofPoint struct {
 // Sealed implements consensus.App.
 func (a *app) Sealed(_ step.Now, height uint64, hash wire.Hash, seal []byte) {
 	n := a.node()
-	if height <= n.sealedH {
-		return
+	if height > n.sealedH {
+		n.covered(height, hash, seal)
+		n.publish()
 	}
-	n.sealedH = height
-	if p := n.points[hash]; p != nil {
+}
+
+// covered takes a verified seal: it covers every block up to this one.
+func (n *Node) covered(height uint64, hash wire.Hash, seal []byte) {
+	n.sealedH = max(n.sealedH, height)
+	if p := n.points[hash]; p != nil && len(seal) > 0 {
 		n.proof = proofPoint{header: p.header, sealed: query.SealedHeader{Header: wire.Marshal(p.header), Seal: seal}}
+		n.sealedEpoch(p.header.Epoch)
 	}
 	for _, s := range n.pending {
 		if s.block.Header.Height == height && s.block.Hash == hash {
 			s.seal = seal
 		}
 	}
-	n.publish()
 	n.wake = true
 }
 
@@ -51,7 +57,8 @@ func (n *Node) onExecuted(s *slot, result any, err error) {
 	s.final = done.Final
 	n.tip = done.Tip
 	h := done.Tip.Header.Height
-	n.execs[h] = execPoint{done.Tip.Exec.Root(), done.Tip.DataRoot}
+	n.onRoster(done.Tip.Roster)
+	n.executed(&done.Tip)
 	n.points[done.Tip.Hash] = &point{header: done.Tip.Header, history: done.Tip.History}
 	delete(n.execs, h-keepPoints)
 	n.prunePoints(h)
@@ -62,6 +69,11 @@ func (n *Node) onExecuted(s *slot, result any, err error) {
 	n.maybeFlush()
 	n.advanceCatchUp()
 	n.wake = true
+}
+
+// executed remembers what later headers commit to as of a block.
+func (n *Node) executed(t *step.Tip) {
+	n.execs[t.Exec.Height] = execPoint{t.Exec.Root(), t.DataRoot, t.Header.Epoch, n.decidedAt(t.Roster)}
 }
 
 // prunePoints forgets blocks no child can name any more, now and then.
@@ -93,6 +105,10 @@ func (n *Node) publish() {
 		n.pending = n.pending[1:]
 		s.final.Seal = s.seal
 		if h.Height <= n.archived {
+			continue
+		}
+		if s.kept && len(n.flight) == 0 {
+			n.archived = h.Height // the host gave it, so the host has it
 			continue
 		}
 		size := len(s.block.Body)
@@ -134,8 +150,9 @@ func (n *Node) maybeFlush() {
 		}
 		n.flushing, n.flushed = false, height
 		n.note(NoteFlushed, height)
-		if cut := n.engine.Durable(now, min(n.flushed, n.archived)); cut > 0 {
-			n.out.Add(step.Cut{Before: cut})
+		n.forget(height)
+		if n.engine != nil {
+			n.cutLog(n.engine.Durable(now, min(n.flushed, n.archived)))
 		}
 	})})
 }

@@ -258,6 +258,12 @@ func (s *Stream) whenOver(f func()) {
 	s.hook = f
 }
 
+// Wire is a byte stream that can be told that its peer proved who it is. Stream is one.
+type Wire interface {
+	net.Conn
+	Authenticated()
+}
+
 // Authenticated says that the peer at the far end has proved who it is: the
 // receive window grows and the stream no longer counts as unauthenticated.
 func (s *Stream) Authenticated() {

@@ -10,7 +10,6 @@ import (
 
 	"cloister/core"
 	"cloister/core/consensus/raft"
-	"cloister/core/families"
 	"cloister/core/ledger"
 	"cloister/core/ledger/store"
 	"cloister/core/step"
@@ -26,7 +25,8 @@ const (
 // Options describe a run. Zero values mean the defaults in parentheses.
 type Options struct {
 	Seed   uint64
-	Nodes  int    // (3)
+	Nodes  int    // founding members (3)
+	Spares int    // nodes that are no members at first; with any, members change all the time
 	Engine string // "raft" or "solo" ("raft")
 	// Load is how long, in virtual seconds, clients submit and faults happen (10).
 	Load int
@@ -51,6 +51,9 @@ type Network struct {
 	genesis *wire.Genesis
 	nodes   []*node
 	byID    map[wire.NodeID]*node
+	linked  map[[2]int]bool // channels both ends keep, lower index first
+	newest  *wire.MemberSet // as some machine knows
+	sets    map[wire.Hash]*wire.MemberSet
 	cut     map[[2]int]bool // links that are down, from → to
 	lossPct int
 	hunted  int // how many of the next leaders are to die young
@@ -109,20 +112,25 @@ func New(o Options) *Network {
 	n := &Network{
 		opts: o, rng: rand.New(rand.NewPCG(o.Seed, 1)), disk: rand.New(rand.NewPCG(o.Seed, 2)),
 		trace: sha256.New(), byID: map[wire.NodeID]*node{}, cut: map[[2]int]bool{}, sealed: map[uint64]wire.Hash{},
+		linked: map[[2]int]bool{}, sets: map[wire.Hash]*wire.MemberSet{},
 	}
 	n.genesis = &wire.Genesis{
 		Version: 1, Name: "simulated", TimeMs: epoch - 1000, Engine: o.Engine, Restart: "trust-disk", TEE: "none",
 		Limits: wire.DefaultLimits,
 	}
-	keys := make([]wire.PrivateKey, o.Nodes)
+	keys := make([]wire.PrivateKey, o.Nodes+o.Spares)
 	for i := range keys {
 		keys[i] = wire.NewPrivateKey(wire.TH("cloister/sim/node/v1", wire.U64(uint64(i))))
+		if i >= o.Nodes {
+			continue
+		}
 		n.genesis.Members = append(n.genesis.Members, wire.GenesisMember{Name: fmt.Sprint("n", i), Key: keys[i].Public()})
 	}
 	if n.rng.IntN(2) == 0 {
 		n.opts.Raft.MessageBytes = 1
 	}
 	n.client.init(n)
+	n.newest = n.genesis.MemberSet()
 	for i, k := range keys {
 		nd := &node{net: n, index: i, key: k, id: wire.NodeIDOf(k.Public()), store: store.NewMemory()}
 		n.nodes = append(n.nodes, nd)
@@ -153,6 +161,10 @@ func (n *Network) Run() error {
 	n.client.start()
 	if n.opts.Faults {
 		n.scheduleFault()
+	}
+	if n.opts.Spares > 0 {
+		n.pull()
+		n.reseat()
 	}
 	end := int64(n.opts.Load) * second
 	n.runUntil(end)
@@ -271,7 +283,10 @@ func (n *Network) audit() {
 			}
 		}
 	}
-	l, err := ledger.Open(store.NewMemory(), n.genesis, families.All())
+	for _, nd := range n.nodes {
+		n.followSets(nd)
+	}
+	l, err := ledger.Open(store.NewMemory(), n.genesis, n.families())
 	if err != nil {
 		n.fail("replay: %v", err)
 		return

@@ -2,8 +2,8 @@ package sim
 
 import (
 	"cloister/core"
+	"cloister/core/consensus"
 	"cloister/core/consensus/raft"
-	"cloister/core/families"
 	"cloister/core/ledger"
 	"cloister/core/ledger/store"
 	"cloister/core/step"
@@ -35,7 +35,8 @@ type node struct {
 	execFree int64 // when the exec lane is free again
 	skewMs   int64
 	slowDisk bool
-	muted    bool // only words more messages leave
+	circle   map[wire.NodeID]bool // whom the machine keeps channels to
+	muted    bool                 // only words more messages leave
 	words    int
 }
 
@@ -64,16 +65,16 @@ func (a *archive) at(height uint64) *step.Final {
 func (n *node) start() {
 	n.life++
 	var err error
-	if n.ledger, err = ledger.Open(n.store, n.net.genesis, families.All()); err != nil {
+	if n.ledger, err = ledger.Open(n.store, n.net.genesis, n.net.families()); err != nil {
 		n.net.fail("node %d cannot open its ledger: %v", n.index, err)
 		return
 	}
-	enabled, _ := ledger.Enabled(n.net.genesis, families.All())
+	enabled, _ := ledger.Enabled(n.net.genesis, n.net.families())
 	cfg := core.Config{
 		Genesis: n.net.genesis, Key: n.key, Families: enabled, Mode: "simulated", Simulated: true, Flushed: n.ledger.Height(),
 	}
 	if n.net.opts.Engine == "raft" {
-		cfg.Engine = raft.NewTrial(n.net.opts.Raft)
+		cfg.Engine = func() consensus.Engine { return raft.NewTrial(n.net.opts.Raft) }
 	}
 	boot, err := core.BootFrom(n.ledger, append([]step.Record(nil), n.log...), n.archive.height(), wire.TH("cloister/sim/boot/v1", wire.U64(n.net.opts.Seed), wire.U64(uint64(n.life))))
 	if err != nil {
@@ -85,12 +86,6 @@ func (n *node) start() {
 	n.execFree = n.net.now
 	n.step(boot)
 	n.tick()
-	for _, p := range n.net.nodes {
-		if p != n && p.machine != nil {
-			n.step(step.PeerUp{Peer: p.id})
-			p.step(step.PeerUp{Peer: n.id})
-		}
-	}
 }
 
 // crash ends the node at once: a drawn prefix of what was not synced survives,
@@ -112,11 +107,8 @@ func (n *node) crash() {
 	if lose := len(n.archive.blocks) - n.archive.durable; lose > 0 {
 		n.archive.blocks = n.archive.blocks[:n.archive.durable+d.IntN(lose+1)]
 	}
-	for _, p := range n.net.nodes {
-		if p != n && p.machine != nil {
-			p.step(step.PeerDown{Peer: n.id})
-		}
-	}
+	n.circle = nil
+	n.net.link(n)
 }
 
 func (n *node) tick() {
@@ -190,6 +182,9 @@ func (n *node) carryOut(e step.Effect) {
 		w.client.answered(n, e.ID, e.Reply)
 	case step.Publish:
 		n.publish(e.Final)
+	case step.Roster:
+		w.learnSets(e.Roster)
+		n.meet(e)
 	case step.Note:
 		if e.ID == raft.NoteLeader {
 			w.elected(n)
@@ -265,7 +260,9 @@ func (n *node) publish(f *step.Final) {
 	}
 	w.sealed[h] = f.Hash
 	switch {
-	case h <= n.archive.height():
+	case h <= n.archive.height(): // from another host, or again after a crash
+		w.client.published(f)
+		w.after(w.between(millisecond, 60*millisecond), n.index, func() { n.step(step.Archived{Height: h}) })
 		return
 	case h != n.archive.height()+1:
 		w.fail("node %d published block %d after %d", n.index, h, n.archive.height())

@@ -65,6 +65,26 @@ func TestRaftOfFiveKeepsItsPromises(t *testing.T) {
 	everySeed(t, Options{Nodes: 5, Load: 8, Faults: true})
 }
 
+// TestMembersChangeUnderFaults has nodes join, get the vote and leave all the
+// time, leaders among them, while everything else happens too.
+func TestMembersChangeUnderFaults(t *testing.T) {
+	defer func(n int) { *seeds = n }(*seeds)
+	*seeds = min(*seeds, 120)
+	epochs := uint64(0)
+	o := Options{Spares: 2, Load: 12, Faults: true}
+	for i := range *seeds {
+		o.Seed = *first + uint64(i)
+		n, err := simulate(t, o)
+		if err != nil {
+			t.Fatalf("%v\nrepeat with: go test ./sim -run '^%s$' -args -seeds 1 -first %d", err, t.Name(), o.Seed)
+		}
+		epochs += n.Epochs() - 1
+	}
+	if epochs < 2*uint64(*seeds) {
+		t.Errorf("only %d changes in %d runs: the simulation tests little", epochs, *seeds)
+	}
+}
+
 // TestSameSeedSameTrace also across numbers of processors.
 func TestSameSeedSameTrace(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))

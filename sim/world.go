@@ -23,7 +23,8 @@ func (n *Network) deliver(from, to *node, msg []byte) {
 		}
 		return m
 	})
-	if to == nil || to.machine == nil || n.cut[[2]int{from.index, to.index}] {
+	if to == nil || to.machine == nil || !n.linked[[2]int{min(from.index, to.index), max(from.index, to.index)}] ||
+		n.cut[[2]int{from.index, to.index}] {
 		return
 	}
 	if n.lossPct > 0 && n.rng.IntN(100) < n.lossPct {
@@ -272,6 +273,9 @@ func (c *client) init(n *Network) {
 		n.fail("genesis: %v", err)
 	}
 	n.genesis.Families = []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name}}
+	if n.opts.Spares > 0 {
+		n.genesis.Families = append(n.genesis.Families, wire.FamilyGenesis{Name: seatsName})
+	}
 }
 
 func (c *client) start() { c.net.after(50*millisecond, -1, c.submit) }
@@ -322,8 +326,7 @@ func (c *client) insist() {
 func (c *client) make() *pending {
 	c.made++
 	n := c.net
-	tx := &wire.Tx{ChainID: n.genesis.ChainID(), NotAfterMs: uint64(epoch + n.now/millisecond + 15_000)}
-	copy(tx.Nonce[:], wire.U64(c.made))
+	tx := c.blank()
 	switch {
 	case c.made == 1:
 		e := factom.Entry{ChainID: c.chain, ExtIDs: [][]byte{[]byte("sim")}}
@@ -338,8 +341,27 @@ func (c *client) make() *pending {
 		b, _ := e.Marshal()
 		tx.Family, tx.Payload = record.Name, record.AddEntry(b)
 	}
+	return c.signed(tx)
+}
+
+// sign makes a transaction for a family.
+func (c *client) sign(family string, payload []byte) *pending {
+	c.made++
+	tx := c.blank()
+	tx.Family, tx.Payload = family, payload
+	return c.signed(tx)
+}
+
+func (c *client) blank() *wire.Tx {
+	n := c.net
+	tx := &wire.Tx{ChainID: n.genesis.ChainID(), NotAfterMs: uint64(epoch + n.now/millisecond + 15_000)}
+	copy(tx.Nonce[:], wire.U64(c.made))
+	return tx
+}
+
+func (c *client) signed(tx *wire.Tx) *pending {
 	tx.Sign(c.key)
-	return &pending{id: tx.ID(), raw: tx.Bytes(), ends: n.now + 20*second}
+	return &pending{id: tx.ID(), raw: tx.Bytes(), ends: c.net.now + 20*second}
 }
 
 func (c *client) send(p *pending) {
@@ -365,7 +387,7 @@ func (c *client) answered(_ *node, id uint64, reply any) {
 		return
 	}
 	switch r.Items[0].Code {
-	case wire.OK, wire.ErrBusy, wire.ErrReplayed, wire.ErrUnknownChain, wire.ErrExpired, wire.ErrTooFarAhead:
+	case wire.OK, wire.ErrNotReady, wire.ErrBusy, wire.ErrReplayed, wire.ErrUnknownChain, wire.ErrExpired, wire.ErrTooFarAhead:
 	default:
 		c.net.fail("transaction %s refused: %v", p.id, r.Items[0].Code)
 	}

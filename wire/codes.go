@@ -67,6 +67,7 @@ const (
 	ErrForeignChain  Code = 504
 	ErrKeyPassphrase Code = 505
 	ErrKeyFile       Code = 506
+	ErrUnknownEpoch  Code = 507
 
 	ErrInternal Code = 901
 )
@@ -106,6 +107,7 @@ var coreCodes = map[Code]Info{
 	ErrForeignChain:  {"ErrForeignChain", 422, "failed_precondition", ExitUnproven, "use the genesis file of the chain the proof is from"},
 	ErrKeyPassphrase: {"ErrKeyPassphrase", 400, "unauthenticated", ExitUsage, "give the passphrase the key file was made with"},
 	ErrKeyFile:       {"ErrKeyFile", 400, "invalid_argument", ExitUsage, "use a key file made by 'cloister keys new'"},
+	ErrUnknownEpoch:  {"ErrUnknownEpoch", 422, "failed_precondition", ExitUnproven, "have the handovers between member sets verified first; every host serves them"},
 
 	ErrInternal: {"ErrInternal", 500, "internal", ExitInternal, "report this with the node's log; the ledger is unchanged"},
 }

@@ -16,6 +16,7 @@ const (
 	ErrEvidenceCode        Code = 612
 	ErrEvidenceReportData  Code = 613
 	ErrEvidenceStale       Code = 614
+	ErrNoHardware          Code = 615
 
 	ErrCollateralMissing   Code = 621
 	ErrCollateralMalformed Code = 622
@@ -42,6 +43,7 @@ var evidenceCodes = map[Code]Info{
 	ErrEvidenceCode:        {"ErrEvidenceCode", 403, "failed_precondition", ExitRefused, "run an approved program, or have this one's measurement approved; see 'cloister hardware measurements'"},
 	ErrEvidenceReportData:  {"ErrEvidenceReportData", 422, "failed_precondition", ExitUnproven, "the evidence was made for other claims; make it again"},
 	ErrEvidenceStale:       {"ErrEvidenceStale", 422, "failed_precondition", ExitRefused, "make new evidence: the block it names is unknown or too old"},
+	ErrNoHardware:          {"ErrNoHardware", 503, "failed_precondition", ExitMissing, "start the core on trusted hardware; node.toml's hardware.launcher says which"},
 
 	ErrCollateralMissing:   {"ErrCollateralMissing", 424, "failed_precondition", ExitMissing, "put the vendor's collateral on the ledger, or pass it with --collateral"},
 	ErrCollateralMalformed: {"ErrCollateralMalformed", 400, "invalid_argument", ExitUsage, "fetch the collateral from the vendor again"},

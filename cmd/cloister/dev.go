@@ -37,6 +37,7 @@ const (
 
 func devCommand(a *app) *cobra.Command {
 	var validators, firstPort int
+	hardware := hardwareFlag(hardwareSimulated)
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a development network on this machine until it is interrupted",
@@ -45,12 +46,12 @@ is a host and a trusted core in processes of their own. The home keeps everythin
 the same home continues the same ledger, at the same addresses. In the folder it
 was started in, every other command finds it without flags.
 
-For development only: no hardware protects the cores, and the keys in the home are
-not encrypted.`,
+For development only: programs play the trusted hardware under the cores and protect
+nothing, and the keys in the home are not encrypted.`,
 		Example: "  cloister dev --home ./another-network --validators 1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := &devRun{a: a, home: a.home, firstPort: firstPort, validators: validators, chosen: cmd.Flags().Changed("validators")}
+			d := &devRun{a: a, home: a.home, firstPort: firstPort, validators: validators, hardware: hardware, chosen: cmd.Flags().Changed("validators")}
 			if d.home == "" {
 				d.home = a.env("CLOISTER_HOME")
 			}
@@ -61,6 +62,7 @@ not encrypted.`,
 		},
 	}
 	c.Flags().IntVar(&validators, "validators", 3, fmt.Sprintf("how many validators a new network has, 1 to %d", devnet.MaxValidators))
+	c.Flags().Var(&hardware, "hardware", "what a new network's cores run on: simulated, or none")
 	c.Flags().IntVar(&firstPort, "first-port", devnet.FirstPort, "where the search for free ports begins")
 	return c
 }
@@ -72,6 +74,8 @@ type devRun struct {
 	validators int
 	chosen     bool // the user named the number of validators
 	firstPort  int
+	hardware   hardwareFlag
+	simulated  *simulated // of a network that is being founded; nil for none
 	layout     *devnet.Layout
 	genesis    *wire.Genesis
 }
@@ -188,9 +192,24 @@ func (d *devRun) found(ctx context.Context) (err error) {
 		return err
 	}
 	core := d.a.env("CLOISTER_CORE")
+	if d.hardware == hardwareSimulated {
+		program, err := coreProgram(core)
+		if err != nil {
+			return err
+		}
+		if d.simulated, err = newSimulated(d.home, program); err != nil {
+			return err
+		}
+		core = filepath.Join("..", simulatedFolder, measuredCore)
+	}
 	var members []*member
-	for _, v := range d.layout.Validators {
+	for i, v := range d.layout.Validators {
 		h := validatorHome{home: filepath.Join(d.home, v.Name), name: v.Name, api: v.API, peer: v.Peer, address: v.Peer, core: core}
+		if d.simulated != nil {
+			if h.launcher, err = d.simulated.machine(i); err != nil {
+				return err
+			}
+		}
 		m, _, err := h.prepare(ctx)
 		if err != nil {
 			return err
@@ -201,7 +220,8 @@ func (d *devRun) found(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members}
+	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members, hardware: d.simulated}
+	f.authorities = []string{allocations[0].Address} // the development key
 	if len(members) == 1 {
 		f.engine = "solo"
 	}
@@ -249,14 +269,19 @@ func (d *devRun) keep(name string, seed [32]byte) (address string, err error) {
 }
 
 // write puts genesis, addresses and context where hosts and commands find them.
-func (d *devRun) write(members []*member, core string) error {
+func (d *devRun) write(members []*member, core string) (err error) {
 	table := map[string]string{}
 	for _, m := range members {
 		table[m.Node.String()] = m.Address
 	}
-	for _, v := range d.layout.Validators {
+	for i, v := range d.layout.Validators {
 		file := &node.File{Peers: table}
 		file.API.Listen, file.Peer.Listen, file.Core.Path = v.API, v.Peer, core
+		if d.simulated != nil {
+			if file.Hardware.Launcher, err = d.simulated.machine(i); err != nil {
+				return err
+			}
+		}
 		for name, content := range map[string][]byte{node.FileName: file.Encode(), node.GenesisName: d.genesis.File()} {
 			if err := replaceFile(filepath.Join(d.home, v.Name, name), content, 0o644); err != nil {
 				return err
@@ -278,7 +303,8 @@ type shownDev struct {
 	Home       string         `json:"home"`
 	ChainID    wire.Hash      `json:"chain_id"`
 	Genesis    string         `json:"genesis"`
-	Account    string         `json:"account"` // of the development key
+	Hardware   string         `json:"hardware"` // what the cores run on
+	Account    string         `json:"account"`  // of the development key
 	Validators []devValidator `json:"validators"`
 }
 
@@ -291,7 +317,7 @@ type devValidator struct {
 }
 
 func (d *devRun) outcome(ps *devnet.Processes) *shownDev {
-	out := &shownDev{Home: d.home, ChainID: d.genesis.ChainID(), Genesis: filepath.Join(d.home, genesisFile)}
+	out := &shownDev{Home: d.home, ChainID: d.genesis.ChainID(), Hardware: d.genesis.TEE, Genesis: filepath.Join(d.home, genesisFile)}
 	if f, err := readKeyFile(keyPath(d.home, devKey)); err == nil {
 		out.Account = f.Address
 	}
@@ -308,6 +334,10 @@ func (s *shownDev) text(w io.Writer) {
 	}
 	table(w, []string{"VALIDATOR", "API", "LOG"}, rows)
 	fields(w, "chain id", s.ChainID.String(), "genesis", s.Genesis, "account", s.Account+", funded; its key is 'dev'")
+	warning := "no hardware protects the cores, and their disks are sealed\nwith keys that lie beside them."
+	if s.Hardware == "simulated" {
+		warning = "the hardware under the cores is simulated and protects nothing."
+	}
 	where := ""
 	if s.Home != devHome {
 		where = " --home " + s.Home
@@ -317,7 +347,7 @@ The network runs. In another shell, in this folder:
   cloister%s token balance
   cloister%s chain create journal
   cloister%s notarize FOLDER --chain my-files
-Development only: no hardware protects the cores, and their disks are sealed with
-keys that lie beside them. Ctrl-C stops the network; the same command continues it.
-`, where, where, where)
+Development only: %s
+Ctrl-C stops the network; the same command continues it.
+`, where, where, where, warning)
 }

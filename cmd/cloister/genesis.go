@@ -30,6 +30,8 @@ type founding struct {
 	members     []*member
 	allocations []token.Allocation
 	at          time.Time
+	hardware    *simulated // nil: none
+	authorities []string   // addresses of who governs a network with hardware
 }
 
 // genesis builds and checks it.
@@ -54,6 +56,14 @@ func (f *founding) genesis() (*wire.Genesis, error) {
 		}
 		names[m.Name] = true
 		g.Members = append(g.Members, wire.GenesisMember{Name: m.Name, Key: m.Key})
+	}
+	if f.hardware != nil {
+		g.TEE = "simulated"
+		more, err := f.hardware.families(g, f.authorities)
+		if err != nil {
+			return nil, err
+		}
+		g.Families = append(g.Families, more...)
 	}
 	// Reading back what is written is the one check that cannot differ from
 	// what every node does with the file.
@@ -162,7 +172,10 @@ func (s *shownGenesis) text(w io.Writer) {
 		families = append(families, f.Name)
 	}
 	tee := g.TEE
-	if tee == "none" {
+	switch tee {
+	case "simulated":
+		tee = "simulated: programs play the hardware; it shows how the network works and protects nothing"
+	case "none":
 		tee = "none: no hardware protects this network; for development and for operators who trust each other's machines"
 	}
 	fields(w, "chain id", s.ChainID.String(), "name", shown(g.Name), "file", s.File,

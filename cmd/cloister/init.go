@@ -24,6 +24,8 @@ type validatorHome struct {
 	peer    string // host:port to listen on for other validators; empty for none
 	address string // where other validators reach that
 	core    string // the trusted program; empty for the one beside this
+	// launcher is hardware that starts the core (node.File); empty for none.
+	launcher []string
 }
 
 // shownInit is the outcome of init.
@@ -97,6 +99,7 @@ func (h *validatorHome) prepare(ctx context.Context) (m *member, known bool, err
 	}
 	file := new(node.File)
 	file.API.Listen, file.Peer.Listen, file.Core.Path = h.api, h.peer, h.core
+	file.Hardware.Launcher = h.launcher
 	if _, err := node.ParseFile(file.Encode()); err != nil {
 		return nil, false, err
 	}
@@ -104,11 +107,15 @@ func (h *validatorHome) prepare(ctx context.Context) (m *member, known bool, err
 	if err != nil && !errors.Is(err, fs.ErrExist) { // an operator's file is kept
 		return nil, false, err
 	}
-	program, err := coreProgram(h.core)
+	given := h.core
+	if h.launcher != nil && !filepath.IsAbs(given) {
+		given = filepath.Join(h.home, given) // as node.toml has it
+	}
+	program, err := coreProgram(given)
 	if err != nil {
 		return nil, false, err
 	}
-	key, known, err := node.Identity(ctx, node.Config{Home: h.home, CorePath: program, Log: slog.New(slog.DiscardHandler)})
+	key, known, err := node.Identity(ctx, node.Config{Home: h.home, CorePath: program, Launcher: h.launcher, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, false, hostError(h.home, err)
 	}

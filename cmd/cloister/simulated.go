@@ -28,6 +28,31 @@ const (
 	measuredCore    = "cloister-core"
 )
 
+// hardwareFlag is what the cores of a new network run on.
+type hardwareFlag string
+
+// Values of the flag.
+const (
+	hardwareSimulated hardwareFlag = "simulated"
+	hardwareNone      hardwareFlag = "none"
+)
+
+// String implements pflag.Value.
+func (h *hardwareFlag) String() string { return string(*h) }
+
+// Type implements pflag.Value.
+func (*hardwareFlag) Type() string { return "kind" }
+
+// Set implements pflag.Value.
+func (h *hardwareFlag) Set(s string) error {
+	switch v := hardwareFlag(s); v {
+	case hardwareSimulated, hardwareNone:
+		*h = v
+		return nil
+	}
+	return bad("--hardware is simulated or none, not %q", clip(s))
+}
+
 // simulated is that folder.
 type simulated struct {
 	folder  string
@@ -77,10 +102,8 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 			return nil, fmt.Errorf("simulated machine: %w", err)
 		}
 	}
-	return []string{
-		simulatorName, "--platform", filepath.Join("{home}", "..", simulatedFolder, filepath.Base(dir)),
-		"--control", filepath.Join("{home}", "..", simulatedFolder, filepath.Base(dir), "control"), "--",
-	}, nil
+	platform := "{home}/../" + simulatedFolder + "/" + filepath.Base(dir)
+	return []string{simulatorName, "--platform", platform, "--control", platform + "/control", "--"}, nil
 }
 
 // families are those that a network on this hardware has besides the others.

@@ -2,14 +2,11 @@ package channel
 
 import (
 	"bufio"
-	"crypto/ed25519"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"time"
 
 	"cloister/gate"
@@ -20,64 +17,58 @@ import (
 var ErrPeer = errors.New("channel: the other end is not an accepted member")
 
 // alpn keeps these connections apart from any other use of the key in TLS.
-const alpn = "cloister/core/1"
+const alpn = "cloister/core/2"
 
-// Identity is what a core presents to others.
+// Identity is what a core presents to others: its identity key's word for a TLS
+// key that lives in memory, for one connection.
 type Identity struct {
-	chain wire.Hash
-	cert  tls.Certificate
+	Chain  wire.Hash
+	Key    wire.PrivateKey
+	Boots  uint64    // number of this run
+	BootID wire.Hash // its id
+	Random io.Reader
+	// Unix is the time in seconds, as far as it is known.
+	Unix func() int64
 }
 
-// NewIdentity makes the certificate of an identity key for one chain.
-func NewIdentity(chain wire.Hash, key wire.PrivateKey, random io.Reader) (*Identity, error) {
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		NotBefore:    time.Unix(0, 0),            // validity is the ledger's business:
-		NotAfter:     time.Unix(253402300799, 0), // RFC 5280 §4.1.2.5, "no expiry"
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(random, template, template, key.Crypto().Public(), key.Crypto())
+// Accept decides whether a peer that proved its claim may hold a connection.
+type Accept func(c Claim) bool
+
+func (i *Identity) config(accept Accept, peer *Claim) (*tls.Config, error) {
+	cert, err := i.certificate()
 	if err != nil {
-		return nil, fmt.Errorf("channel: certificate: %w", err)
+		return nil, err
 	}
-	return &Identity{chain, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key.Crypto()}}, nil
-}
-
-// Accept decides which members may hold a connection.
-type Accept func(id wire.NodeID) bool
-
-func (i *Identity) config(accept Accept, peer *wire.NodeID) *tls.Config {
 	return &tls.Config{
+		Rand:       i.Random,
 		MinVersion: tls.VersionTLS13, MaxVersion: tls.VersionTLS13,
-		Certificates:           []tls.Certificate{i.cert},
+		Certificates:           []tls.Certificate{cert},
 		ClientAuth:             tls.RequireAnyClientCert,
 		InsecureSkipVerify:     true, //nolint:gosec // VerifyConnection decides: there is no CA
-		SessionTicketsDisabled: true, // a resumed session would skip nothing, but nobody needs one
+		SessionTicketsDisabled: true, // no resumption: every connection is judged anew
 		NextProtos:             []string{alpn},
 		Time:                   func() time.Time { return time.Unix(1, 0) },
 		VerifyConnection: func(s tls.ConnectionState) error {
 			if len(s.PeerCertificates) != 1 || s.NegotiatedProtocol != alpn || s.DidResume {
 				return ErrPeer
 			}
-			c := s.PeerCertificates[0]
-			key, ok := c.PublicKey.(ed25519.PublicKey)
-			if !ok || len(key) != len(wire.PublicKey{}) || c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+			claim, err := i.claimed(s.PeerCertificates[0])
+			if err != nil {
+				return err
+			}
+			if !accept(claim) {
 				return ErrPeer
 			}
-			id := wire.NodeIDOf(wire.PublicKey(key))
-			if !accept(id) {
-				return ErrPeer
-			}
-			*peer = id
+			*peer = claim
 			return nil
 		},
-	}
+	}, nil
 }
 
 // Conn is an authenticated connection to a member. Send and Receive may run at
 // the same time, each in one goroutine.
 type Conn struct {
-	Peer wire.NodeID
+	Peer Claim
 	tls  *tls.Conn
 	r    *bufio.Reader
 	w    *bufio.Writer
@@ -87,16 +78,20 @@ type Conn struct {
 // Open makes the handshake as client or server over a stream and exchanges
 // chain ids. maxFrame bounds what Receive accepts. The caller bounds the time
 // by the stream's deadline. On failure the stream is closed.
-func Open(s *gate.Stream, id *Identity, server bool, maxFrame int, accept Accept) (*Conn, error) {
+func Open(s gate.Wire, id *Identity, server bool, maxFrame int, accept Accept) (*Conn, error) {
 	c := &Conn{max: maxFrame}
-	cfg := id.config(accept, &c.Peer)
+	cfg, err := id.config(accept, &c.Peer)
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
 	if server {
 		c.tls = tls.Server(s, cfg)
 	} else {
 		c.tls = tls.Client(s, cfg)
 	}
 	c.r, c.w = bufio.NewReaderSize(c.tls, 64<<10), bufio.NewWriterSize(c.tls, 64<<10)
-	if err := c.greet(id.chain); err != nil {
+	if err := c.greet(id.Chain); err != nil {
 		s.Close()
 		return nil, err
 	}

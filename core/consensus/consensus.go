@@ -29,13 +29,22 @@ type Tip struct {
 	Hash   wire.Hash
 }
 
+// Proposal is what an engine sets in a block it wants built.
+type Proposal struct {
+	Parent  *wire.Block
+	Engine  []byte    // Header.Engine
+	Flags   uint16    // Header.Flags
+	Epoch   uint64    // of the set that orders the block
+	Members wire.Hash // of that set
+	Empty   bool      // build even when there is nothing to put in it
+}
+
 // App is the node as the engine sees it. Calls happen inside a Step; answers
 // come back through Engine's methods, never inside the call that asked.
 type App interface {
-	// Build returns the next block on top of parent with engine part set, or
-	// nil when there is nothing to put in it and empty is false.
-	Build(now step.Now, parent *wire.Block, engine []byte, empty bool) *wire.Block
-	// Wanted reports whether Build(empty=false) would return a block now.
+	// Build returns the proposed block, or nil when it cannot be built now.
+	Build(now step.Now, p Proposal) *wire.Block
+	// Wanted reports whether Build with Empty false would return a block now.
 	Wanted(now step.Now) bool
 	// Adopt says that exactly these undecided blocks, oldest first, are what the
 	// engine will build on: transactions of any other undecided block are free
@@ -45,7 +54,8 @@ type App interface {
 	// first. Once a block is committed its time is no longer judged against a
 	// clock: the verdict must be the same everywhere.
 	Check(now step.Now, b *wire.Block, committed bool)
-	// Decide says that the block of the next height is b.
+	// Decide says that the block of the next height is b. A height that the node
+	// got to know by itself (Engine.Jumped) may come again.
 	Decide(now step.Now, b *wire.Block)
 	// Sealed says that every decided block up to and including the one with
 	// this hash is covered by seal.
@@ -68,11 +78,17 @@ type Boot struct {
 	Slot    uint64
 	Key     wire.PrivateKey
 	ChainID wire.Hash
-	Members *wire.MemberSet
+	Genesis *wire.Block     // where the chain begins, and
+	First   *wire.MemberSet // who orders from there
+	Members *wire.MemberSet // in force at Executed, or the newest the node knows
+	Next    *wire.MemberSet // decided to follow Members; nil if none is
 	Seed    [32]byte
-	Log     []step.Record // own records, oldest first
+	Log     []step.Record // own records of this slot, oldest first
 	// Executed is the newest block whose effects are in state; without a body.
 	Executed *wire.Block
+	// Ahead says that the node got blocks in other ways than through this log
+	// before, so that Executed may stand above what the log holds.
+	Ahead bool
 }
 
 // Status is what operators see of an engine.
@@ -80,7 +96,8 @@ type Status struct {
 	Leader   wire.NodeID // zero when unknown
 	View     uint64      // raft: the term
 	Leading  bool
-	InFlight int // proposed, not sealed
+	InFlight int   // proposed, not sealed
+	Heard    int64 // elapsed ms when a leader last spoke to this node; 0 never
 	Peers    []PeerStatus
 }
 
@@ -100,7 +117,11 @@ type Engine interface {
 	Wake(now step.Now)
 	Logged(now step.Now, ref uint64, lastSeq uint64)
 	Checked(now step.Now, hash wire.Hash, v Verdict)
-	// Jumped says that the node decided every block up to tip through CatchUp.
+	// Decided says that state decided who orders blocks after now: the engine is
+	// to bring about that next is in force.
+	Decided(t step.Now, now, next *wire.MemberSet)
+	// Jumped says that the node decided every block up to tip by itself, through
+	// CatchUp or because it followed its archive.
 	Jumped(now step.Now, tip *wire.Block)
 	// Durable says that state and archive hold everything up to height, so the
 	// engine may compact; it returns the log sequence below which it needs nothing.

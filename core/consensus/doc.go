@@ -10,5 +10,8 @@
 // propose; Decide is called once per height, in height order; a signature the
 // engine gives away is made only after what it promises is durable and checked.
 //
+// Who orders blocks is state: the engine only carries out what Decided says,
+// one change at a time, and every header says by which set it was ordered.
+//
 // Consensus specification §3, in the event form of gate specification §8.
 package consensus

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cloister/core"
+	"cloister/core/attest"
 	"cloister/core/families"
 	"cloister/core/ledger"
 	"cloister/core/ledger/store"
@@ -39,9 +40,10 @@ const (
 const identityName = "identity"
 
 // Run serves one host until it stops the core, and returns the exit code
-// (gate specification §5).
-func Run(c *gate.Core) int {
-	d := &driver{gate: c, stopped: make(chan struct{}), begun: time.Now(), inbox: make(chan step.Event, inboxSize)}
+// (gate specification §5). platform is the hardware under the core; nil if
+// there is none, and the host then has to give a key to seal the store with.
+func Run(c *gate.Core, platform attest.Backend) int {
+	d := &driver{gate: c, platform: platform, stopped: make(chan struct{}), begun: time.Now(), inbox: make(chan step.Event, inboxSize)}
 	c.Handle(&handler{d})
 	select {
 	case <-d.stopped:
@@ -54,9 +56,10 @@ func Run(c *gate.Core) int {
 
 // driver owns one node's run.
 type driver struct {
-	gate  *gate.Core
-	begun time.Time
-	inbox chan step.Event
+	gate     *gate.Core
+	platform attest.Backend // nil without hardware
+	begun    time.Time
+	inbox    chan step.Event
 
 	once    sync.Once
 	stopped chan struct{} // closed when the run is over
@@ -66,6 +69,8 @@ type driver struct {
 	group  sync.WaitGroup
 
 	key     wire.PrivateKey
+	boots   uint64    // number of this run
+	bootID  wire.Hash // its id
 	vault   *vault.Vault
 	state   *store.Pebble
 	ledger  *ledger.Ledger
@@ -122,11 +127,10 @@ func (d *driver) start(s gate.Start, reply *gate.Reply[gate.Ready]) {
 var errConfig = errors.New("configuration refused")
 
 func (d *driver) open(s gate.Start) (gate.Ready, error) {
-	var seal [32]byte
-	if len(s.Options.DevSealKey) != len(seal) {
-		return gate.Ready{}, fmt.Errorf("%w: this build has no hardware seal key and needs a development one of %d bytes", errConfig, len(seal))
+	seal, err := d.sealKey(s.Options.DevSealKey)
+	if err != nil {
+		return gate.Ready{}, err
 	}
-	copy(seal[:], s.Options.DevSealKey)
 	if len(s.Config) > 0 {
 		g, err := wire.DecodeGenesis(s.Config)
 		if err != nil {
@@ -138,15 +142,17 @@ func (d *driver) open(s gate.Start) (gate.Ready, error) {
 	if d.genesis != nil {
 		opts.ChainID = d.genesis.ChainID()
 	}
-	var err error
-	if d.vault, err = vault.Open(d.gate.Objects(), opts); err != nil {
+	if err := d.openVault(opts); err != nil {
 		return gate.Ready{}, err
 	}
 	if err := d.identity(); err != nil {
 		return gate.Ready{}, err
 	}
+	if _, err := io.ReadFull(rand.Reader, d.bootID[:]); err != nil {
+		return gate.Ready{}, err
+	}
 	ready := gate.Ready{
-		Node: wire.NodeIDOf(d.key.Public()), Key: d.key.Public(), Mode: string(d.vault.Info().Mode), Simulated: true,
+		Node: wire.NodeIDOf(d.key.Public()), Key: d.key.Public(), Mode: string(d.vault.Info().Mode), Simulated: d.simulated(),
 	}
 	if d.genesis == nil {
 		return ready, nil
@@ -213,9 +219,14 @@ func (d *driver) openChain(o gate.Options) (height, flushed uint64, err error) {
 		return 0, 0, err
 	}
 	height = boot.Tip.Header.Height
+	self, err := d.self()
+	if err != nil {
+		return 0, 0, err
+	}
 	d.node = core.New(core.Config{
 		Genesis: d.genesis, Key: d.key, Families: enabled, Version: Version,
-		Mode: string(d.vault.Info().Mode), Simulated: true, DevSealKey: true, Flushed: height,
+		Mode: string(d.vault.Info().Mode), Simulated: d.simulated(), DevSealKey: d.platform == nil, Flushed: height,
+		Self: self,
 	})
 	if err := d.run(boot); err != nil {
 		return 0, 0, err

@@ -108,10 +108,14 @@ func (d *driver) carryOut(ctx context.Context, e step.Effect) {
 		d.lanes.work.push(e)
 	case step.Read:
 		d.lanes.work.push(e)
+	case step.Attest:
+		d.group.Go(func() { d.post(ctx, d.attest(e)) }) // one at a time: the machine waits for the answer
 	case step.Fetch:
 		d.group.Go(func() { d.fetch(ctx, e) }) // bounded by the machine's tokens and the gate's 32
 	case step.Send:
 		d.peers.send(e.To, e.Msg)
+	case step.Roster:
+		d.peers.meet(ctx, e)
 	case step.Answer:
 		d.replies.answer(e.ID, e.Reply)
 	case step.Publish:

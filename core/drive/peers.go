@@ -22,14 +22,24 @@ const (
 	redialMax     = time.Second
 )
 
-// peers keeps one connection to each other member. The member with the lower
-// slot dials; the other waits.
+// peers keeps one connection to each other member, as the machine's newest
+// roster says. The member with the lower slot dials; the other waits.
 type peers struct {
 	d    *driver
 	id   *channel.Identity
-	self *wire.Member
-	mu   sync.Mutex
-	live map[wire.NodeID]*link
+	self wire.NodeID
+
+	mu    sync.Mutex
+	known map[wire.NodeID]*contact
+	slot  uint64 // this node's own, 0: it is no member
+	live  map[wire.NodeID]*link
+}
+
+// contact is somebody to keep a channel to.
+type contact struct {
+	slot     uint64
+	standing wire.Standing
+	hangUp   context.CancelFunc // ends what dials it; nil when it dials
 }
 
 // link is one connection and its queue.
@@ -48,24 +58,88 @@ func (l *link) close() {
 }
 
 func newPeers(d *driver, _ context.Context) (*peers, error) {
-	id, err := channel.NewIdentity(d.genesis.ChainID(), d.key, rand.Reader)
-	if err != nil {
-		return nil, err
+	id := &channel.Identity{
+		Chain: d.genesis.ChainID(), Key: d.key, Boots: d.boots, BootID: d.bootID, Random: rand.Reader,
+		Unix: func() int64 { return time.Now().Unix() },
 	}
-	set := d.genesis.MemberSet()
-	return &peers{d: d, id: id, self: set.ByID(wire.NodeIDOf(d.key.Public())), live: map[wire.NodeID]*link{}}, nil
+	return &peers{
+		d: d, id: id, self: wire.NodeIDOf(d.key.Public()), known: map[wire.NodeID]*contact{}, live: map[wire.NodeID]*link{},
+	}, nil
 }
 
 func (p *peers) run(ctx context.Context) {
-	if p.self == nil {
-		return
-	}
 	p.d.group.Go(func() { p.accept(ctx) })
-	for _, m := range p.d.genesis.MemberSet().Members {
-		if m.Slot > p.self.Slot {
-			p.d.group.Go(func() { p.keep(ctx, m.ID) })
+}
+
+// meet takes the machine's newest roster: it dials who is new and ends what is
+// kept to anybody who left or is barred.
+func (p *peers) meet(ctx context.Context, r step.Roster) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fresh := map[wire.NodeID]*contact{}
+	slot := uint64(0)
+	for _, m := range append(append([]wire.Member(nil), r.Roster.Set.Members...), r.Leaving...) {
+		if m.ID == p.self {
+			slot = m.Slot
+			continue
+		}
+		c := &contact{slot: m.Slot, standing: wire.Standing{ID: m.ID}}
+		if s := r.Roster.Of(m.ID); s != nil {
+			c.standing = *s
+		}
+		if c.standing.Barred == wire.OK {
+			fresh[m.ID] = c
 		}
 	}
+	for id, old := range p.known {
+		c := fresh[id]
+		stays := c != nil && c.slot == old.slot && slot == p.slot
+		if stays {
+			c.hangUp = old.hangUp
+		} else if old.hangUp != nil {
+			old.hangUp()
+		}
+		if l := p.live[id]; l != nil && !(stays && c.admits(l.conn.Peer)) {
+			l.close()
+		}
+	}
+	p.slot = slot
+	for id, c := range fresh {
+		if c.hangUp == nil && p.dials(c) {
+			dial, hangUp := context.WithCancel(ctx)
+			c.hangUp = hangUp
+			p.d.group.Go(func() { p.keep(dial, id) })
+		}
+	}
+	p.known = fresh
+}
+
+// dials reports whether this node is the one to open the channel. Called with
+// mu held.
+func (p *peers) dials(c *contact) bool { return p.slot != 0 && c.slot > p.slot }
+
+// admits reports whether a run of the contact may hold a channel: not one before
+// the newest the ledger knows, nor another of the same number. One after it may
+// be a restart the ledger has not heard of yet.
+func (c *contact) admits(claim channel.Claim) bool {
+	known := c.standing.Boots
+	return claim.Boots > known || known == 0 || claim.Boots == known && claim.BootID == c.standing.BootID
+}
+
+// awaits reports whether a node may open a channel to this one now.
+func (p *peers) awaits(claim channel.Claim) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.known[claim.ID]
+	return c != nil && p.slot != 0 && c.slot < p.slot && c.admits(claim)
+}
+
+// knows reports whether a channel to a node may be kept now.
+func (p *peers) knows(claim channel.Claim) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.known[claim.ID]
+	return c != nil && c.admits(claim)
 }
 
 // keep dials a member again and again while there is no connection to it.
@@ -74,7 +148,7 @@ func (p *peers) keep(ctx context.Context, id wire.NodeID) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		if s, err := p.d.gate.Streams().Dial(ctx, id.String()); err == nil {
-			p.serve(ctx, s, false, func(got wire.NodeID) bool { return got == id })
+			p.serve(ctx, s, false, func(got channel.Claim) bool { return got.ID == id && p.knows(got) })
 		}
 		if time.Since(began) > redialMax {
 			wait = redialMin
@@ -87,15 +161,12 @@ func (p *peers) keep(ctx context.Context, id wire.NodeID) {
 }
 
 func (p *peers) accept(ctx context.Context) {
-	members := p.d.genesis.MemberSet()
 	for {
 		s, _, err := p.d.gate.Streams().Accept(ctx)
 		if err != nil {
 			return
 		}
-		p.d.group.Go(func() {
-			p.serve(ctx, s, true, func(id wire.NodeID) bool { m := members.ByID(id); return m != nil && m.Slot < p.self.Slot })
-		})
+		p.d.group.Go(func() { p.serve(ctx, s, true, p.awaits) })
 	}
 }
 
@@ -108,18 +179,23 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 		return
 	}
 	_ = s.SetDeadline(time.Time{})
+	peer := conn.Peer.ID
 	l := &link{conn: conn, queue: make(chan []byte, peerQueue), gone: make(chan struct{})}
 	defer l.close()
 	stop := context.AfterFunc(ctx, l.close)
 	defer stop()
 	p.mu.Lock()
-	if old := p.live[conn.Peer]; old != nil {
+	if c := p.known[peer]; c == nil || !c.admits(conn.Peer) { // it left during the handshake
+		p.mu.Unlock()
+		return
+	}
+	if old := p.live[peer]; old != nil {
 		old.close()
 	}
-	p.live[conn.Peer] = l
+	p.live[peer] = l
 	p.mu.Unlock()
-	p.d.note(NotePeerUp, nil, []wire.Hash{conn.Peer})
-	p.d.post(ctx, step.PeerUp{Peer: conn.Peer})
+	p.d.note(NotePeerUp, nil, []wire.Hash{peer})
+	p.d.post(ctx, step.PeerUp{Peer: peer})
 	p.d.group.Go(func() { p.write(l) })
 	for {
 		_ = s.SetReadDeadline(time.Now().Add(idleTime))
@@ -127,17 +203,17 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 		if err != nil {
 			break
 		}
-		p.d.post(ctx, step.PeerMsg{From: conn.Peer, Msg: b})
+		p.d.post(ctx, step.PeerMsg{From: peer, Msg: b})
 	}
 	p.mu.Lock()
-	current := p.live[conn.Peer] == l
+	current := p.live[peer] == l
 	if current {
-		delete(p.live, conn.Peer)
+		delete(p.live, peer)
 	}
 	p.mu.Unlock()
 	if current {
-		p.d.note(NotePeerDown, nil, []wire.Hash{conn.Peer})
-		p.d.post(ctx, step.PeerDown{Peer: conn.Peer})
+		p.d.note(NotePeerDown, nil, []wire.Hash{peer})
+		p.d.post(ctx, step.PeerDown{Peer: peer})
 	}
 }
 

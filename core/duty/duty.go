@@ -124,18 +124,9 @@ func attestation(v *ledger.View, s *Self, kind byte, n *node.Node) (Job, error) 
 	}}, nil
 }
 
-// Application is what an operator registers a core with.
-type Application struct {
-	_        struct{}     `cbor:",toarray"`
-	Operator wire.Account // pays, and answers for the node
-	Roles    node.Roles
-	Name     string
-	Endpoint string
-}
-
 // Registration is the job of registering this core for an operator, who signs
 // the transaction: the core cannot pay before it is a member.
-func Registration(v *ledger.View, s *Self, a *Application) (Job, error) {
+func Registration(v *ledger.View, s *Self, a *node.Application) (Job, error) {
 	c, err := claims(v, s, evidence.Register, a.Operator)
 	if err != nil {
 		return Job{}, err

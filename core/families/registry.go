@@ -1,6 +1,10 @@
 package families
 
 import (
+	"cloister/core/families/beacon"
+	"cloister/core/families/governance"
+	"cloister/core/families/hardware"
+	"cloister/core/families/node"
 	"cloister/core/families/record"
 	"cloister/core/families/token"
 	"cloister/core/ledger"
@@ -11,5 +15,9 @@ func All() []ledger.Family {
 	return []ledger.Family{
 		token.Family{},
 		record.Family{},
+		governance.Family{},
+		hardware.Family{},
+		node.Family{},
+		beacon.Family{},
 	}
 }

@@ -117,6 +117,12 @@ type (
 		Token Token
 		F     func(view any) any
 	}
+	// Attest has the hardware make evidence that binds Data; Done carries the
+	// encoded evidence ([]byte).
+	Attest struct {
+		Token Token
+		Data  [64]byte
+	}
 	// Fetch asks the host's archive; the result is unverified bytes ([]byte).
 	Fetch struct {
 		Token Token
@@ -135,6 +141,14 @@ type (
 	}
 	// Publish hands a final block to the host's archive, in height order.
 	Publish struct{ Final *Final }
+	// Roster says with whom channels may be kept from now on: the members of
+	// Roster who are not barred, and those of Leaving, who order no longer but are
+	// needed until the set without them has sealed a block. Channels to anybody else
+	// end at once.
+	Roster struct {
+		Roster  *wire.Roster // as the newest executed block decides; shared, not to be changed
+		Leaving []wire.Member
+	}
 	// Note is an event for the host's log: a fixed id and numbers, no text.
 	Note struct {
 		ID      uint16
@@ -154,10 +168,12 @@ func (Execute) effect() {}
 func (Flush) effect()   {}
 func (Compute) effect() {}
 func (Read) effect()    {}
+func (Attest) effect()  {}
 func (Fetch) effect()   {}
 func (Send) effect()    {}
 func (Answer) effect()  {}
 func (Publish) effect() {}
+func (Roster) effect()  {}
 func (Note) effect()    {}
 func (Fatal) effect()   {}
 
@@ -182,7 +198,8 @@ type Tip struct {
 	History  merkle.Range // over header hashes, this one included
 	Exec     wire.Exec
 	DataRoot wire.Hash
-	Busy     uint64 // height of the newest block that held a transaction
+	Busy     uint64       // height of the newest block that held a transaction
+	Roster   *wire.Roster // as this block decides; shared, not to be changed
 }
 
 // Executed is what running one block on the state gave.

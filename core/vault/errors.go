@@ -12,6 +12,9 @@ var (
 	ErrCorrupt = errors.New("vault: the store is damaged or was tampered with; wipe it and let the node join again")
 	// ErrWrongStore means the store is sound but belongs to another chain or node.
 	ErrWrongStore = errors.New("vault: the store belongs to another chain or node; point the node at its own store")
+	// ErrStale means the store is sound and older than the last boot the platform
+	// counted: somebody put back a copy.
+	ErrStale = errors.New("vault: the store is an older copy of itself; wipe it and let the node join again")
 	// ErrLimit means a bound of gate.md §6.2 rule 7 was reached.
 	ErrLimit = errors.New("vault: limit of the store reached")
 	// ErrUnsupported means an operation that write-once objects do not have,

@@ -52,6 +52,9 @@ func Open(host gate.Objects, opts Options) (*Vault, error) {
 		return nil, err
 	}
 	v.info.LastCounter = st.root.Counter
+	if v.info.Mode == ModeReopened && st.root.Counter+1 < opts.Counter {
+		return nil, fmt.Errorf("%w: it knows of %d counted boots, this is number %d", ErrStale, st.root.Counter, opts.Counter)
+	}
 	if torn {
 		v.info.Cut++
 	}

@@ -25,7 +25,9 @@ type Options struct {
 	ChainID wire.Hash
 	// Node is the identity of this core; zero until it has one (SetNode).
 	Node wire.Hash
-	// Counter is the freshness counter's value for this boot (consensus.md §5).
+	// Counter is the freshness counter's value for this boot (consensus.md §5), 0
+	// if the platform has none. A store that does not know of the boot before, or
+	// of this one because a crash came between, is ErrStale, and nothing is written.
 	Counter uint64
 	// Failed is told the first failure of each object after Open: the node stops
 	// with Fatal, for the log's class after giving up leadership; with exit code 6

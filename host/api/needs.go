@@ -90,7 +90,10 @@ type Archive interface {
 	// Receipt makes the receipt file of a recorded transaction, as package
 	// wire/receipt verifies it. Errors: ErrNotFound, ErrNotCovered while no
 	// sealed header proves what kind asks for.
-	Receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error)
+	Receipt(tx wire.Hash, kind receipt.Kind) (*receipt.Receipt, error)
+	// Handover is a sealed header of an epoch that names the members of the
+	// next. Errors: ErrNotFound while there is none.
+	Handover(epoch uint64) (header, seal []byte, err error)
 	// Inclusion proves block height within the history of the given size
 	// (merkle.VerifyInclusion). Errors: ErrBadRequest unless height < size <= Height()+1.
 	Inclusion(height, size uint64) ([]wire.Hash, error)

@@ -38,15 +38,38 @@ func (s *Server) Receipt(ctx context.Context, req *connect.Request[pb.ReceiptReq
 	if err != nil {
 		return nil, err
 	}
-	var file []byte
+	var r *receipt.Receipt
 	err = s.onceCovered(ctx, wait, func() error {
-		file, err = s.archive.Receipt(tx, kind)
+		r, err = s.archive.Receipt(tx, kind)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&pb.ReceiptResponse{File: file, TxId: tx.String()}), nil
+	if err := s.addHandovers(ctx, r); err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(&pb.ReceiptResponse{File: receipt.Encode(r), TxId: tx.String()}), nil
+}
+
+// addHandovers completes a receipt whose seal is by later members than the genesis's.
+func (s *Server) addHandovers(ctx context.Context, r *receipt.Receipt) error {
+	encoded := r.Header
+	if r.Cover != nil {
+		encoded = r.Cover.Header
+	}
+	sealed, err := wire.DecodeHeader(encoded)
+	if err != nil {
+		return wire.Faultf(wire.ErrInternal, "stored header: %v", err)
+	}
+	for epoch := uint64(1); epoch < sealed.Epoch; epoch++ {
+		h, err := s.handover(ctx, epoch)
+		if err != nil {
+			return err
+		}
+		r.Handovers = append(r.Handovers, h)
+	}
+	return nil
 }
 
 // recorderOf is the transaction that first recorded an entry.

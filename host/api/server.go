@@ -42,6 +42,7 @@ type Config struct {
 
 // Server answers the public API.
 type Server struct {
+	handovers sync.Map // epoch → encoded wire.Handover
 	genesis   *wire.Genesis
 	chain     wire.Hash
 	version   string

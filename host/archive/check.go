@@ -35,8 +35,10 @@ type block struct {
 	results wire.Hash // leaf of the results history
 	// firstOfExec: no earlier header carries this execution height.
 	firstOfExec bool
-	txs         []transaction
-	shown       Appended
+	// handover is the epoch whose end a sealed header vouches for, else 0.
+	handover uint64
+	txs      []transaction
+	shown    Appended
 }
 
 // transaction is what the index needs of one.
@@ -83,7 +85,9 @@ func (t *tip) checked(parts *archived.Block, execRoot func(height uint64) (wire.
 		},
 	}
 	b.row.size = uint32(len(b.encoded))
-	b.row.size = uint32(len(b.encoded))
+	if h.Flags&wire.FlagHandover != 0 && len(parts.Seal) > 0 {
+		b.handover = h.Epoch
+	}
 	b.firstOfExec = h.ExecHeight > t.execHeight
 	if err := b.takeApart(h, parts); err != nil {
 		return nil, err

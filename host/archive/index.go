@@ -112,6 +112,9 @@ func (x *index) addBlock(batch *pebble.Batch, b *block, touched map[wire.Hash]Ch
 	if b.row.seal > 0 {
 		errs = append(errs, batch.Set(numberKey(tableSealed, b.height), nil, nil))
 	}
+	if b.handover > 0 {
+		errs = append(errs, batch.Set(numberKey(tableHandover, b.handover), wire.U64(b.height), nil))
+	}
 	if b.firstOfExec {
 		errs = append(errs, batch.Set(numberKey(tableExec, b.row.execHeight), wire.U64(b.height), nil))
 	}

@@ -22,6 +22,7 @@ import (
 //	tableMember    chain id, seq              entry hash, place
 //	tableHistory   level, tile index          tile of the header history
 //	tableResults   level, tile index          tile of the results history
+//	tableHandover  epoch                      height of the newest sealed handover from it
 const (
 	tablePosition byte = 'p'
 	tableBlock    byte = 'b'
@@ -34,6 +35,7 @@ const (
 	tableMember   byte = 'm'
 	tableHistory  byte = 'H'
 	tableResults  byte = 'R'
+	tableHandover byte = 'o'
 )
 
 func numberKey(table byte, n uint64) []byte {

@@ -13,11 +13,14 @@ import (
 // wire/receipt verifies it: an ordered one as soon as the block is sealed or
 // covered, an executed one as soon as a header that commits to the block's
 // execution is. Errors: ErrNotFound; ErrNotCovered before that; ErrCorrupt.
-func (a *Archive) Receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
-	return caughtUp(a, func() ([]byte, error) { return a.receipt(tx, kind) })
+//
+// Who the members of later epochs are, the archive does not know: whoever asks
+// adds Handovers.
+func (a *Archive) Receipt(tx wire.Hash, kind receipt.Kind) (*receipt.Receipt, error) {
+	return caughtUp(a, func() (*receipt.Receipt, error) { return a.receipt(tx, kind) })
 }
 
-func (a *Archive) receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
+func (a *Archive) receipt(tx wire.Hash, kind receipt.Kind) (*receipt.Receipt, error) {
 	if kind != receipt.Ordered && kind != receipt.Executed {
 		return nil, wire.Faultf(wire.ErrBadRequest, "receipt of kind %q: kinds are %s and %s", kind, receipt.Ordered, receipt.Executed)
 	}
@@ -45,7 +48,24 @@ func (a *Archive) receipt(tx wire.Hash, kind receipt.Kind) ([]byte, error) {
 			return nil, fmt.Errorf("receipt of %s: %w", tx, err)
 		}
 	}
-	return receipt.Encode(r), nil
+	return r, nil
+}
+
+// Handover is the newest block of an epoch that vouches for the members of the
+// next: its header and its own seal. Errors: ErrNotFound while there is none.
+func (a *Archive) Handover(epoch uint64) (header, seal []byte, err error) {
+	v, found, err := a.index.get(numberKey(tableHandover, epoch))
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !found || len(v) != 8:
+		return nil, nil, wire.Faultf(wire.ErrNotFound, "epoch %d was not handed over", epoch)
+	}
+	h, err := a.Header(number(v))
+	if err != nil {
+		return nil, nil, err
+	}
+	return h.Header, h.Seal, nil
 }
 
 // commitsTo is the first header that commits to the execution of a block.

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"cloister/wire"
 )
@@ -29,8 +31,9 @@ type Config struct {
 	Home       string
 	Genesis    *wire.Genesis
 	CorePath   string
-	PeerListen string // host:port; empty for none
-	APIListen  string // host:port
+	Launcher   []string // hardware that starts the core; empty for none (File.Hardware)
+	PeerListen string   // host:port; empty for none
+	APIListen  string   // host:port
 	Peers      map[wire.NodeID]string
 	MemoryMiB  uint32 // for the core; 0 for its default
 	StoreBytes uint64 // of the core's objects; 0 for the default
@@ -66,8 +69,48 @@ func Load(home string) (Config, error) {
 	}
 	c.APIListen, c.PeerListen = f.API.Listen, f.Peer.Listen
 	c.MemoryMiB, c.StoreBytes = f.Core.MemoryMiB, f.Storage.MaxBytes
+	c.Launcher = f.Hardware.Launcher
 	c.CorePath, err = corePath(home, f.Core.Path)
 	return c, err
+}
+
+// command is what starts the core: the trusted program itself, or the hardware
+// it runs on with the program's path as the last argument.
+func (c *Config) command() (path string, args []string, err error) {
+	if len(c.Launcher) == 0 {
+		return c.CorePath, nil, nil
+	}
+	home, err := filepath.Abs(c.Home)
+	if err != nil {
+		return "", nil, fmt.Errorf("node: %w", err)
+	}
+	for _, arg := range c.Launcher {
+		args = append(args, strings.ReplaceAll(arg, "{home}", home))
+	}
+	args = append(args, c.CorePath)
+	path, err = launcherPath(args[0])
+	return path, args[1:], err
+}
+
+// launcherPath finds a launcher named without a folder: beside this program,
+// or where the system keeps programs.
+func launcherPath(name string) (string, error) {
+	if filepath.Base(name) != name {
+		return name, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("node: finding %s: %w", name, err)
+	}
+	beside := filepath.Join(filepath.Dir(self), name)
+	if _, err := os.Stat(beside); err == nil {
+		return beside, nil
+	}
+	found, err := exec.LookPath(name)
+	if err != nil {
+		return "", wire.Faultf(wire.ErrBadRequest, "node.toml: hardware.launcher: %v", err)
+	}
+	return found, nil
 }
 
 // corePath finds the trusted program: as given, relative to the home, or next

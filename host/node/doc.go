@@ -8,7 +8,7 @@
 //
 //	genesis.json   the chain; the same file on every host of a network
 //	node.toml      what this host needs besides (File)
-//	dev-seal.key   seal key of simulated hardware, 64 hex digits, mode 0600;
+//	dev-seal.key   seal key where no hardware has one, 64 hex digits, mode 0600;
 //	               made on first use, only while store is empty
 //	store/         the core's objects, sealed (host/objects)
 //	archive/       blocks and their indexes, public (host/archive)

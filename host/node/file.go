@@ -18,6 +18,8 @@ const (
 	MaxFile    = 64 << 10
 	MaxPeers   = 256
 	maxAddress = 255
+
+	maxLauncher = 32
 )
 
 // File is node.toml. Unknown keys are refused.
@@ -28,6 +30,13 @@ type File struct {
 		// MemoryMiB the core may use; 0 for its default.
 		MemoryMiB uint32 `toml:"memory_mib"`
 	} `toml:"core"`
+	// Hardware is what the core runs on. Without it the core's store is sealed
+	// with a key kept in the home, which protects nothing from this machine.
+	Hardware struct {
+		// Launcher is a program and its first arguments; the trusted program's
+		// path is added as the last one. "{home}" in an argument is the home.
+		Launcher []string `toml:"launcher,omitempty"`
+	} `toml:"hardware"`
 	API struct {
 		Listen string `toml:"listen"` // host:port of the public API
 	} `toml:"api"`
@@ -54,6 +63,9 @@ func ParseFile(b []byte) (*File, error) {
 	}
 	if err := checkAddress("api.listen", f.API.Listen); err != nil {
 		return nil, err
+	}
+	if len(f.Hardware.Launcher) > maxLauncher {
+		return nil, wire.Faultf(wire.ErrBadRequest, "node.toml: hardware.launcher has %d parts, at most %d", len(f.Hardware.Launcher), maxLauncher)
 	}
 	if f.Peer.Listen != "" {
 		if err := checkAddress("peer.listen", f.Peer.Listen); err != nil {

@@ -46,18 +46,19 @@ func TestWhatIsWrongInAFileIsNamed(t *testing.T) {
 		"[api]\nlisten = \"localhost:http\"": "api.listen",
 		"[api]\nlisten = \"a b:1\"":          "api.listen",
 		"[api]\nlisten = 7401":               "line 2",
-		"[api]\nlisten = \"" + strings.Repeat("h", 300) + ":1\"":        "api.listen",
-		good + "[peer]\nlisten = \"nowhere\"":                           "peer.listen",
-		good + "[api]\nlisten = \"127.0.0.1:1\"":                        "api",
-		good + "lisen = \"127.0.0.1:1\"":                                `"api.lisen" in line 3`,
-		good + "[unknown]\nx = 1":                                       "unknown",
-		good + "[core]\nmemory_mib = -1":                                "line 4",
-		good + "[core]\nmemory_mib = 4294967296":                        "line 4",
-		good + "[peers]\n\"abc\" = \"h:1\"":                             "peers",
-		good + "[peers]\n\"" + strings.ToUpper(peerID) + "\" = \"h:1\"": "peers",
-		good + "[peers]\n\"" + peerID + "\" = \"h\"":                    "peers." + peerID[:20],
-		good + strings.Repeat("#", MaxFile):                             "at most",
-		"\xff":                                                          "node.toml",
+		"[api]\nlisten = \"" + strings.Repeat("h", 300) + ":1\"":               "api.listen",
+		good + "[peer]\nlisten = \"nowhere\"":                                  "peer.listen",
+		good + "[api]\nlisten = \"127.0.0.1:1\"":                               "api",
+		good + "lisen = \"127.0.0.1:1\"":                                       `"api.lisen" in line 3`,
+		good + "[unknown]\nx = 1":                                              "unknown",
+		good + "[core]\nmemory_mib = -1":                                       "line 4",
+		good + "[core]\nmemory_mib = 4294967296":                               "line 4",
+		good + "[peers]\n\"abc\" = \"h:1\"":                                    "peers",
+		good + "[peers]\n\"" + strings.ToUpper(peerID) + "\" = \"h:1\"":        "peers",
+		good + "[peers]\n\"" + peerID + "\" = \"h\"":                           "peers." + peerID[:20],
+		good + strings.Repeat("#", MaxFile):                                    "at most",
+		"\xff":                                                                 "node.toml",
+		good + "[hardware]\nlauncher = [" + strings.Repeat("\"x\",", 33) + "]": "hardware.launcher",
 	} {
 		_, err := ParseFile([]byte(text))
 		if wire.CodeOf(err) != wire.ErrBadRequest || !strings.Contains(err.Error(), named) {
@@ -79,6 +80,26 @@ func TestTheCoreIsFoundNextToThisProgramUnlessNamed(t *testing.T) {
 	got, err := corePath(home, "")
 	if err != nil || filepath.Base(got) != CoreName || filepath.Dir(got) == home {
 		t.Errorf("by default: %s, %v", got, err)
+	}
+}
+
+func TestHardwareStartsTheCore(t *testing.T) {
+	c := &Config{Home: "rel", CorePath: "/opt/core"}
+	if path, args, err := c.command(); err != nil || path != "/opt/core" || args != nil {
+		t.Fatalf("without: %s %q, %v", path, args, err)
+	}
+	c.Launcher = []string{"/opt/simulator", "--platform", "{home}/hardware", "--"}
+	home, err := filepath.Abs("rel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, args, err := c.command()
+	if err != nil || path != "/opt/simulator" || !reflect.DeepEqual(args, []string{"--platform", home + "/hardware", "--", "/opt/core"}) {
+		t.Fatalf("with: %s %q, %v", path, args, err)
+	}
+	c.Launcher = []string{"no-such-launcher"}
+	if _, _, err := c.command(); wire.CodeOf(err) != wire.ErrBadRequest {
+		t.Fatalf("a launcher that is not there: %v", err)
 	}
 }
 

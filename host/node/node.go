@@ -23,6 +23,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	program, args, err := cfg.command()
+	if err != nil {
+		return err
+	}
 	closing := &closers{err: &err}
 	defer closing.all()
 	store, err := objects.Open(filepath.Join(cfg.Home, storeName), objects.Options{MaxBytes: cfg.StoreBytes})
@@ -40,7 +44,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return err
 	}
 	core := supervise.New(supervise.Config{
-		CorePath: cfg.CorePath, Genesis: cfg.Genesis, DevSealKey: key, MemoryMiB: cfg.MemoryMiB,
+		CorePath: program, CoreArgs: args, Genesis: cfg.Genesis, DevSealKey: key, MemoryMiB: cfg.MemoryMiB,
 		Objects: store, Archive: blocks, Peers: cfg.Peers, Listener: peers, Log: cfg.Log,
 	})
 	server, err := api.New(api.Config{
@@ -96,10 +100,13 @@ func prepare(cfg Config) (sealing []byte, err error) {
 	return home(cfg)
 }
 
-// home makes the folder and gives its seal key.
+// home makes the folder and gives the seal key it keeps, none if there is hardware.
 func home(cfg Config) ([]byte, error) {
 	if err := os.MkdirAll(cfg.Home, 0o700); err != nil {
 		return nil, fmt.Errorf("node: %w", err)
+	}
+	if len(cfg.Launcher) > 0 {
+		return nil, nil // the hardware has one
 	}
 	return sealKey(cfg.Home)
 }
@@ -129,6 +136,10 @@ func Identity(ctx context.Context, cfg Config) (key wire.PublicKey, known bool, 
 	if err != nil {
 		return key, false, err
 	}
+	program, args, err := cfg.command()
+	if err != nil {
+		return key, false, err
+	}
 	closing := &closers{err: &err}
 	defer closing.all()
 	store, err := objects.Open(filepath.Join(cfg.Home, storeName), objects.Options{MaxBytes: cfg.StoreBytes})
@@ -137,7 +148,7 @@ func Identity(ctx context.Context, cfg Config) (key wire.PublicKey, known bool, 
 	}
 	closing.add(store.Close)
 	return supervise.Identity(ctx, supervise.IdentityConfig{
-		CorePath: cfg.CorePath, DevSealKey: sealing, Objects: store, Log: cfg.Log,
+		CorePath: program, CoreArgs: args, DevSealKey: sealing, Objects: store, Log: cfg.Log,
 	})
 }
 

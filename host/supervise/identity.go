@@ -15,6 +15,7 @@ import (
 // IdentityConfig says whose identity is wanted.
 type IdentityConfig struct {
 	CorePath   string
+	CoreArgs   []string
 	DevSealKey []byte
 	Objects    gate.Objects
 	Log        *slog.Logger
@@ -25,7 +26,7 @@ type IdentityConfig struct {
 // known says whether the key was there. Nothing else may use the objects
 // meanwhile.
 func Identity(ctx context.Context, cfg IdentityConfig) (key wire.PublicKey, known bool, err error) {
-	p, lanes, err := launch(cfg.CorePath)
+	p, lanes, err := launch(cfg.CorePath, cfg.CoreArgs)
 	if err != nil {
 		return key, false, err
 	}

@@ -20,7 +20,7 @@ type ending struct {
 
 // live runs the core once, until it is gone.
 func (s *Supervisor) live(ctx context.Context) (e ending) {
-	p, lanes, err := launch(s.cfg.CorePath)
+	p, lanes, err := launch(s.cfg.CorePath, s.cfg.CoreArgs)
 	if err != nil {
 		e.code, e.reason = -1, err
 		if cannotStart(err) {

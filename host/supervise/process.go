@@ -25,9 +25,11 @@ type process struct {
 	code   int           // exit code, -1 if a signal ended it
 }
 
-// launch starts the core with a gate and nothing else: no arguments, no other
-// variable, no open file, a process group of its own.
-func launch(path string) (p *process, lanes []net.Conn, err error) {
+// launch starts the core, or the hardware that starts it, with a gate and
+// nothing else in its environment: no other variable, no open file, a process
+// group of its own. A core has no arguments; simulated hardware has those that
+// say where it keeps its keys.
+func launch(path string, args []string) (p *process, lanes []net.Conn, err error) {
 	lanes, files, variable, err := gate.NewChild()
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +39,7 @@ func launch(path string) (p *process, lanes []net.Conn, err error) {
 			f.Close()
 		}
 	}()
-	p = &process{cmd: exec.Command(path), exited: make(chan struct{})}
+	p = &process{cmd: exec.Command(path, args...), exited: make(chan struct{})}
 	p.cmd.Env = []string{gate.Variable + "=" + variable}
 	p.cmd.Dir = "/"
 	p.cmd.ExtraFiles = files

@@ -28,12 +28,13 @@ const (
 	dieTime = 3 * time.Second
 )
 
-// Config says which core is supervised and with what. All but Peers, Listener
-// and MemoryMiB must be set.
+// Config says which core is supervised and with what. All but CoreArgs,
+// DevSealKey, Peers, Listener and MemoryMiB must be set.
 type Config struct {
-	CorePath   string // the program
+	CorePath   string   // the program, or simulated hardware that starts it
+	CoreArgs   []string // then that one's arguments
 	Genesis    *wire.Genesis
-	DevSealKey []byte // seal key of simulated hardware
+	DevSealKey []byte // seal key chosen by this host, where no hardware has one; else empty
 	MemoryMiB  uint32 // memory the core may use; 0 for its default
 	Objects    gate.Objects
 	Archive    *archive.Archive

@@ -459,7 +459,7 @@ func TestPeersReachTheCoreWhileItIsReady(t *testing.T) {
 
 func TestTheIdentityIsMadeOnceAndKept(t *testing.T) {
 	st := prepare(t, "identity")
-	cfg := IdentityConfig{st.cfg.CorePath, st.cfg.DevSealKey, st.cfg.Objects, st.cfg.Log}
+	cfg := IdentityConfig{st.cfg.CorePath, nil, st.cfg.DevSealKey, st.cfg.Objects, st.cfg.Log}
 	for _, known := range []bool{false, true} {
 		key, was, err := Identity(context.Background(), cfg)
 		if err != nil || was != known || key != playedKey(cfg.DevSealKey) {

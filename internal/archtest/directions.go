@@ -26,6 +26,9 @@ var rooms = map[string][]string{
 
 	"host": {"gate", "evidence", "wire", "gen"},
 
+	// A device's own side of the registry: an outside user, with a TPM.
+	"device": {"client", "core/families/hardware/committee", "evidence", "wire"},
+
 	// What outside users link.
 	"client": {"core/consensus/rules", "evidence", "wire", "gen"},
 	"sdk":    {"wire"},
@@ -54,6 +57,10 @@ var harness = map[string][]string{
 	"notary":       {"host", "gate", "gen"},
 	"cmd/cloister": {"core/consensus/rules"},
 	"host":         {"client"},
+	// Rules about evidence are tried with evidence.
+	"core/families/node":     {"simtee"},
+	"core/families/hardware": {"simtee"},
+	"device":                 {"core", "simtee", "host"},
 }
 
 func directions(r *report, p *Package) {

@@ -107,3 +107,18 @@ func FuzzParseParams(f *testing.F) {
 		}
 	})
 }
+
+func TestHashesAreFixed(t *testing.T) {
+	for name, x := range map[string]struct {
+		got  wire.Hash
+		want string
+	}{
+		"start":   {Start(), "d8822e826a5a082237ea3698da353f8eca82c1ab832802243061fe4a106b4ec1"},
+		"alpha":   {Alpha(wire.Hash{1}, 2, wire.Hash{3}), "8a998cc0cb51e88ac82a368a49086b77623fb80e4a693ffdbb8e92f65b0e21af"},
+		"combine": {Combine(wire.Hash{1}, []Output{{Node: wire.NodeID{2}, Beta: []byte{3}}}), "6aaf1c8d01a18b135a10e32bc65937ac4d5a073cd072b793022079bdb2b2e00e"},
+	} {
+		if x.got.String() != x.want {
+			t.Errorf("%s: %s", name, x.got)
+		}
+	}
+}

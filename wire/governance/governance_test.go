@@ -181,3 +181,12 @@ func FuzzParseParams(f *testing.F) {
 		}
 	})
 }
+
+func TestIDsAreFixed(t *testing.T) {
+	if got := ProposalID(wire.Hash{1}, wire.Hash{2}).String(); got != "08be825f2b55b34e1aa67bb843ab08f251f72cc2bdeb3cf649045f896cd020ee" {
+		t.Errorf("proposal: %s", got)
+	}
+	if got := OrderHash("node", []byte{1}).String(); got != "11d98c892e313531dd8603639b2edba4d197d3d2c46c3c2dc7ce11d1ca3525b1" {
+		t.Errorf("order: %s", got)
+	}
+}

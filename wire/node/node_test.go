@@ -282,3 +282,24 @@ func FuzzParseParams(f *testing.F) {
 		}
 	})
 }
+
+// What cores sign must never change under them.
+func TestDigestsAreFixed(t *testing.T) {
+	a := Attestation{Claims: []byte{1, 2}, Evidence: []byte{3}, Boots: 4, Endpoint: "e"}
+	for want, got := range map[string]wire.Hash{
+		"register": (&Register{Shown: a, Roles: VoterRole, Name: "n"}).Digest(wire.Hash{9}),
+		"renew":    (&Renew{Shown: a}).Digest(wire.Hash{9}),
+		"boot":     (&Boot{Shown: a}).Digest(wire.Hash{9}),
+	} {
+		if got.String() != golden[want] {
+			t.Errorf("%s: %s", want, got)
+		}
+	}
+}
+
+// golden was computed by an independent implementation of the tagged hash.
+var golden = map[string]string{
+	"register": "2500cb2c3554d5038ac3ddbd4e2fd9119fcbfe078be6fe704400c4ed558e3b54",
+	"renew":    "fd697fb8013bd44f55f5645d357445458b9074a1f47ef1ef85f5062c732fb03b",
+	"boot":     "6e6045472ce1a4bc599bb05faab1ca541080839aae82551951b1d59a2ebed30f",
+}

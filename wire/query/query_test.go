@@ -22,7 +22,13 @@ func signed(_ *wire.MemberSet, _ *wire.Header, hash wire.Hash, seal []byte) erro
 	return nil
 }
 
-var chain = wire.Hash{7}
+// epochs are those of a chain whose first member set is all there is.
+var (
+	epochs = wire.NewEpochs(genesis, wire.SealRules{Seal: signed})
+	chain  = genesis.ChainID()
+)
+
+var genesis = &wire.Genesis{Version: 1, Name: "query"}
 
 // world is a state with a few keys under a sealed header, and the headers
 // before it.
@@ -41,7 +47,7 @@ func newWorld() *world {
 	for height := range uint64(10) {
 		w.exec = wire.Exec{Height: max(height, 1) - 1, StateRoot: w.tree.Root()}
 		h := &wire.Header{
-			Version: 1, ChainID: chain, Height: height, TxRoot: wire.EmptyRoot, Engine: []byte{},
+			Version: 1, ChainID: chain, Height: height, Epoch: 1, TxRoot: wire.EmptyRoot, Engine: []byte{},
 			ExecHeight: w.exec.Height, ExecRoot: w.exec.Root(), HistoryRoot: merkle.Root(history),
 		}
 		hash := h.Hash()
@@ -86,7 +92,7 @@ func TestAStateProofHoldsForPresentAndAbsentKeysSealedOrCovered(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h, err := s.Verify(chain, nil, signed, "token", []byte(key))
+			h, err := s.Verify(chain, epochs, "token", []byte(key))
 			if err != nil {
 				t.Errorf("key %q, covered %t: %v", key, covered, err)
 				continue
@@ -136,13 +142,13 @@ func TestEveryLieOfAStateProofIsRefused(t *testing.T) {
 	} {
 		s := w.state([]byte("3"), true)
 		lie.change(s)
-		if _, err := s.Verify(chain, nil, signed, "token", []byte("3")); wire.CodeOf(err) != lie.want {
+		if _, err := s.Verify(chain, epochs, "token", []byte("3")); wire.CodeOf(err) != lie.want {
 			t.Errorf("%s: %v, want %s", name, err, lie.want)
 		}
 	}
 	s := w.state([]byte("3"), false)
 	for _, q := range [][2]string{{"token", "4"}, {"record", "3"}} {
-		if _, err := s.Verify(chain, nil, signed, q[0], []byte(q[1])); wire.CodeOf(err) != wire.ErrProof {
+		if _, err := s.Verify(chain, epochs, q[0], []byte(q[1])); wire.CodeOf(err) != wire.ErrProof {
 			t.Errorf("answer for token/3 passed for %s/%s: %v", q[0], q[1], err)
 		}
 	}
@@ -160,11 +166,11 @@ func TestAnEmptyValueIsNotAbsence(t *testing.T) {
 		At: query.SealedHeader{Header: wire.Marshal(&h), Seal: hash[:]}, Exec: exec,
 		Present: true, Proof: w.tree.Prove(app).Encode(),
 	}
-	if _, err := s.Verify(chain, nil, signed, "token", []byte("e")); err != nil {
+	if _, err := s.Verify(chain, epochs, "token", []byte("e")); err != nil {
 		t.Error(err)
 	}
 	s.Present = false
-	if _, err := s.Verify(chain, nil, signed, "token", []byte("e")); wire.CodeOf(err) != wire.ErrProof {
+	if _, err := s.Verify(chain, epochs, "token", []byte("e")); wire.CodeOf(err) != wire.ErrProof {
 		t.Errorf("a key with an empty value proved absent: %v", err)
 	}
 }
@@ -265,7 +271,7 @@ func FuzzDecodeState(f *testing.F) {
 		if !bytes.Equal(s.Encode(), b) {
 			t.Fatal("accepted an encoding that is not the value's own")
 		}
-		_, err = s.Verify(chain, nil, signed, "token", []byte("3"))
+		_, err = s.Verify(chain, epochs, "token", []byte("3"))
 		value := w.state([]byte("3"), false).Value
 		if err == nil && !(s.Present && bytes.Equal(s.Value, value)) {
 			t.Fatalf("proved that the key holds %q (present %t)", s.Value, s.Present)

@@ -7,10 +7,6 @@ import (
 	"cloister/wire/merkle"
 )
 
-// SealRule judges a seal against the member set in force at its header
-// (rules.Seal). Errors carry ErrSealInvalid.
-type SealRule func(set *wire.MemberSet, h *wire.Header, hash wire.Hash, seal []byte) error
-
 // SealedHeader is a header with what proves that the chain contains it: a seal
 // of its own, or a later sealed header whose history holds it.
 type SealedHeader struct {
@@ -27,11 +23,11 @@ type Cover struct {
 	Path   []wire.Hash // merkle.VerifyInclusion; at most merkle.MaxPath
 }
 
-// Verify checks the proof against a member set, which must be the one in force
-// at the sealed header, and returns the proved header and its hash. Errors:
-// ErrMalformed, ErrForeignChain, ErrSealInvalid, ErrNotCovered (no proof given),
-// ErrProof (the covering history does not hold the header).
-func (s *SealedHeader) Verify(chain wire.Hash, set *wire.MemberSet, rule SealRule) (*wire.Header, wire.Hash, error) {
+// Verify checks the proof against the members of the sealed header's epoch and
+// returns the proved header and its hash. Errors: ErrMalformed, ErrForeignChain,
+// ErrUnknownEpoch, ErrSealInvalid, ErrNotCovered (no proof given), ErrProof (the
+// covering history does not hold the header).
+func (s *SealedHeader) Verify(chain wire.Hash, epochs *wire.Epochs) (*wire.Header, wire.Hash, error) {
 	h, err := wire.DecodeHeader(s.Header)
 	if err != nil {
 		return nil, wire.Hash{}, err
@@ -49,7 +45,7 @@ func (s *SealedHeader) Verify(chain wire.Hash, set *wire.MemberSet, rule SealRul
 	case len(s.Seal) == 0:
 		return nil, wire.Hash{}, wire.Faultf(wire.ErrNotCovered, "block %d comes without a seal", h.Height)
 	}
-	if err := rule(set, sealed, sealedHash, s.Seal); err != nil {
+	if err := epochs.Seal(sealed, sealedHash, s.Seal); err != nil {
 		return nil, wire.Hash{}, fmt.Errorf("block %d: %w", sealed.Height, err)
 	}
 	if s.Cover != nil {

@@ -12,6 +12,9 @@ import (
 const (
 	KindState  uint16 = 1 // body StateRequest, answer State
 	KindStatus uint16 = 2 // no body, answer Status
+	// KindRegistration: body wire/node.Application, answer the payload of a
+	// node.Register with fresh evidence, for the operator to sign.
+	KindRegistration uint16 = 3
 )
 
 // Bounds of keys and values in public state.
@@ -89,8 +92,8 @@ func DecodeState(b []byte) (*State, error) {
 // if Present is false, nothing, after block Exec.Height. It returns the header
 // that proves it. It says nothing of what later blocks did: the caller decides
 // how old an answer may be. Errors: those of SealedHeader.Verify; ErrProof.
-func (s *State) Verify(chain wire.Hash, set *wire.MemberSet, rule SealRule, family string, key []byte) (*wire.Header, error) {
-	h, _, err := s.At.Verify(chain, set, rule)
+func (s *State) Verify(chain wire.Hash, epochs *wire.Epochs, family string, key []byte) (*wire.Header, error) {
+	h, _, err := s.At.Verify(chain, epochs)
 	if err != nil {
 		return nil, fmt.Errorf("state of %s: %w", family, err)
 	}

@@ -19,6 +19,7 @@ import (
 type chain struct {
 	genesis *wire.Genesis
 	members []wire.PrivateKey
+	next    *wire.MemberSet // in force from height 5 on, if there is one
 	headers []*wire.Header
 	txs     [][][]byte
 	results [][][]byte
@@ -63,14 +64,21 @@ func (c *chain) grow(h uint64) {
 	}
 	parent := c.headers[h-1]
 	exec := c.execs[max(h, execLag)-execLag]
-	c.append(&wire.Header{
+	header := &wire.Header{
 		Version: wire.HeaderVersion, ChainID: c.genesis.ChainID(), Height: h, Epoch: 1, TimeMs: parent.TimeMs + 250,
 		Parent: parent.Hash(), Proposer: wire.NodeIDOf(c.members[0].Public()),
 		TxCount: uint32(len(txs)), TxRoot: merkle.Root(leaves(txs)), DataRoot: wire.EmptyRoot,
 		ExecHeight: exec.Height, ExecRoot: exec.Root(), HistoryRoot: merkle.Root(c.history(h)),
 		MembersHash: c.genesis.MemberSet().Hash(), EngineKind: wire.EngineRaft,
 		Engine: wire.Marshal(quorum.Engine{View: 4, Slot: 1}),
-	}, txs, results)
+	}
+	switch {
+	case c.next != nil && h == 4:
+		header.Flags, header.Engine = wire.FlagHandover, wire.Marshal(quorum.Engine{View: 4, Slot: 1, Next: c.next.Hash()})
+	case c.next != nil && h > 4:
+		header.Epoch, header.MembersHash = 2, c.next.Hash()
+	}
+	c.append(header, txs, results)
 }
 
 func (c *chain) append(h *wire.Header, txs, results [][]byte) {
@@ -160,8 +168,34 @@ func (c *chain) executed(height, index, committed, sealed uint64) *receipt.Recei
 	return r
 }
 
-// samples are the four shapes a receipt has.
+// handedOver makes a chain whose fourth member joins after height 4: block 4 is
+// the handover, block 5 the first that the new members seal.
+func handedOver(name string) *chain {
+	c := newChain(name)
+	c.headers, c.txs, c.results, c.execs = c.headers[:4], c.txs[:4], c.results[:4], c.execs[:4]
+	next := c.genesis.MemberSet()
+	joined := key(103)
+	next.Epoch, next.From = 2, 4
+	next.Members = append(next.Members, wire.Member{ID: wire.NodeIDOf(joined.Public()), Slot: 4, Weight: 1, Role: wire.Voter, Key: joined.Public()})
+	c.members, c.next = append(c.members, joined), next
+	for h := uint64(4); h <= chainHeight; h++ {
+		c.grow(h)
+	}
+	return c
+}
+
+// handover is the proof that the second member set follows.
+func (c *chain) handover() wire.Hex {
+	return wire.Marshal(wire.Handover{Header: c.headers[4], Seal: c.seal(4, 1, 2), Next: c.next})
+}
+
+// samples are the shapes a receipt has.
 func (c *chain) samples() map[string]*receipt.Receipt {
+	if c.next != nil {
+		r := c.executed(3, 2, 5, 8)
+		r.Seal, r.Handovers = c.seal(8, 1, 3, 4), []wire.Hex{c.handover()}
+		return map[string]*receipt.Receipt{"sealed-by-later-members": r}
+	}
 	return map[string]*receipt.Receipt{
 		"ordered-sealed":            c.ordered(3, 2, 3),
 		"ordered-covered":           c.ordered(3, 2, 8),
@@ -172,9 +206,10 @@ func (c *chain) samples() map[string]*receipt.Receipt {
 
 // remembering verifies each seal once: tests ask about the same one for every
 // byte of a receipt.
-func remembering(verify receipt.VerifySeal) receipt.VerifySeal {
+func remembering(r wire.SealRules) wire.SealRules {
 	var known sync.Map
-	return func(set *wire.MemberSet, h *wire.Header, hash wire.Hash, seal []byte) error {
+	verify := r.Seal
+	r.Seal = func(set *wire.MemberSet, h *wire.Header, hash wire.Hash, seal []byte) error {
 		asked := wire.TH("asked", hash[:], seal)
 		if answer, ok := known.Load(asked); ok {
 			err, _ := answer.(error)
@@ -184,19 +219,20 @@ func remembering(verify receipt.VerifySeal) receipt.VerifySeal {
 		known.Store(asked, err)
 		return err
 	}
+	return r
 }
 
-func verifyFile(c *chain, file []byte, seal receipt.VerifySeal) (*receipt.Verified, error) {
+func verifyFile(c *chain, file []byte, rules wire.SealRules) (*receipt.Verified, error) {
 	r, err := receipt.Decode(file)
 	if err != nil {
 		return nil, err
 	}
-	return receipt.Verify(r, c.genesis, seal)
+	return receipt.Verify(r, c.genesis, rules)
 }
 
 func mustVerify(t *testing.T, c *chain, r *receipt.Receipt) *receipt.Verified {
 	t.Helper()
-	v, err := verifyFile(c, receipt.Encode(r), rules.Seal)
+	v, err := verifyFile(c, receipt.Encode(r), rules.All)
 	if err != nil {
 		t.Fatal(err)
 	}

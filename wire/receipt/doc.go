@@ -36,7 +36,8 @@
 // and its code is OK; that a state still holds; or anything about hardware
 // beyond what the genesis says its members claim.
 //
-// Only the member set of the genesis (epoch 1) is known here so far.
+// Members change: a handover is a sealed header that names the next set. The
+// receipt holds every one from the genesis's set to the set that sealed.
 //
 // Consensus specification §8.
 package receipt

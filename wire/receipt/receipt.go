@@ -17,11 +17,14 @@ type Receipt struct {
 	Version uint16    `json:"version"`
 	ChainID wire.Hash `json:"chain_id"`
 	// Policy repeats what the genesis says, for readers of the file.
-	Policy Policy      `json:"policy"`
-	Tx     wire.Hex    `json:"tx"`      // encoded transaction
-	Index  uint32      `json:"index"`   // of the transaction in its block
-	TxPath []wire.Hash `json:"tx_path"` // to Header.TxRoot
-	Header wire.Hex    `json:"header"`  // of the block that recorded the transaction
+	Policy Policy `json:"policy"`
+	// Handovers lead from the genesis's members to those of the sealed header:
+	// encoded wire.Handover of epochs 1, 2, …, none if it is of epoch 1.
+	Handovers []wire.Hex  `json:"handovers"`
+	Tx        wire.Hex    `json:"tx"`      // encoded transaction
+	Index     uint32      `json:"index"`   // of the transaction in its block
+	TxPath    []wire.Hash `json:"tx_path"` // to Header.TxRoot
+	Header    wire.Hex    `json:"header"`  // of the block that recorded the transaction
 	// Cover is nil if Seal is of Header itself.
 	Cover *Cover   `json:"cover"`
 	Seal  wire.Hex `json:"seal"` // of Cover.Header, else of Header
@@ -74,6 +77,9 @@ type Commitment struct {
 // Encode renders the file.
 func Encode(r *Receipt) []byte {
 	c := *r
+	if c.Handovers == nil {
+		c.Handovers = []wire.Hex{}
+	}
 	c.TxPath = listed(c.TxPath)
 	if c.Cover != nil {
 		c.Cover = &Cover{c.Cover.Header, listed(c.Cover.Path)}
@@ -104,6 +110,9 @@ func Decode(file []byte) (*Receipt, error) {
 	r := new(Receipt)
 	if err := wire.DecodeJSON(file, r, MaxFile); err != nil {
 		return nil, wire.Faultf(wire.ErrProof, "receipt: %v", err)
+	}
+	if r.Handovers == nil { // nil is JSON's null
+		return nil, wire.Faultf(wire.ErrProof, "receipt: the list of handovers is missing")
 	}
 	paths := [][]wire.Hash{r.TxPath}
 	if r.Cover != nil {

@@ -81,11 +81,11 @@ func TestFactsSayWhatIsProvedAndWhatIsNot(t *testing.T) {
 // TestEveryChangedBitIsRefused is the promise of the format: no byte of a
 // receipt may change.
 func TestEveryChangedBitIsRefused(t *testing.T) {
-	c := newChain("alpha")
-	for name, r := range c.samples() {
+	for name, sample := range shapes() {
+		c, r := sample.chain, sample.receipt
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file, seal := receipt.Encode(r), remembering(rules.Seal)
+			file, seal := receipt.Encode(r), remembering(rules.All)
 			if _, err := verifyFile(c, file, seal); err != nil {
 				t.Fatal(err)
 			}
@@ -103,11 +103,11 @@ func TestEveryChangedBitIsRefused(t *testing.T) {
 }
 
 func TestEveryReplacedCharacterIsRefused(t *testing.T) {
-	c := newChain("alpha")
-	for name, r := range c.samples() {
+	for name, sample := range shapes() {
+		c, r := sample.chain, sample.receipt
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file, seal, rng := receipt.Encode(r), remembering(rules.Seal), rand.New(rand.NewSource(1))
+			file, seal, rng := receipt.Encode(r), remembering(rules.All), rand.New(rand.NewSource(1))
 			for range 60 {
 				i := rng.Intn(len(file))
 				was := file[i]
@@ -123,6 +123,61 @@ func TestEveryReplacedCharacterIsRefused(t *testing.T) {
 				file[i] = was
 			}
 		})
+	}
+}
+
+type shape struct {
+	chain   *chain
+	receipt *receipt.Receipt
+}
+
+// shapes are the samples of a chain whose members stayed and of one whose did not.
+func shapes() map[string]shape {
+	all := map[string]shape{}
+	for _, c := range []*chain{newChain("alpha"), handedOver("beta")} {
+		for name, r := range c.samples() {
+			all[name] = shape{c, r}
+		}
+	}
+	return all
+}
+
+func TestLaterMembersAreBelievedOnlyThroughHandovers(t *testing.T) {
+	c := handedOver("beta")
+	base := func() *receipt.Receipt { return c.samples()["sealed-by-later-members"] }
+	v := mustVerify(t, c, base())
+	if v.Voters != 4 || v.Signatures != 3 || v.SealedHeight != 8 {
+		t.Fatalf("%+v", v)
+	}
+	handover := func(change func(h *wire.Handover)) []wire.Hex {
+		h, err := wire.DecodeHandover(c.handover())
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(h)
+		return []wire.Hex{wire.Marshal(h)}
+	}
+	for name, lie := range map[string]func(r *receipt.Receipt){
+		"none":                 func(r *receipt.Receipt) { r.Handovers = nil },
+		"twice":                func(r *receipt.Receipt) { r.Handovers = append(r.Handovers, c.handover()) },
+		"more than needed":     func(r *receipt.Receipt) { r.Cover, r.Seal, r.Execution = nil, c.seal(3, 1, 2), nil },
+		"sealed by one":        func(r *receipt.Receipt) { r.Handovers = handover(func(h *wire.Handover) { h.Seal = c.seal(4, 1) }) },
+		"sealed by the joiner": func(r *receipt.Receipt) { r.Handovers = handover(func(h *wire.Handover) { h.Seal = c.seal(4, 1, 4) }) },
+		"another block's seal": func(r *receipt.Receipt) { r.Handovers = handover(func(h *wire.Handover) { h.Seal = c.seal(3, 1, 2) }) },
+		"other members": func(r *receipt.Receipt) {
+			r.Handovers = handover(func(h *wire.Handover) { h.Next.Members[3].Key = key(9).Public() })
+		},
+		"epoch left out": func(r *receipt.Receipt) { r.Handovers = handover(func(h *wire.Handover) { h.Next.Epoch = 3 }) },
+		"no handover": func(r *receipt.Receipt) {
+			r.Handovers = handover(func(h *wire.Handover) { h.Header, h.Seal = c.headers[3], c.seal(3, 1, 2) })
+		},
+		"half of the new": func(r *receipt.Receipt) { r.Seal = c.seal(8, 1, 4) },
+	} {
+		r := base()
+		lie(r)
+		if _, err := verifyFile(c, receipt.Encode(r), rules.All); err == nil || wire.CodeOf(err) == wire.ErrInternal {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -248,7 +303,7 @@ func TestWellFormedLiesAreRefused(t *testing.T) {
 	} {
 		r := base()
 		x.lie(r)
-		if _, err := receipt.Verify(r, c.genesis, rules.Seal); wire.CodeOf(err) != x.code {
+		if _, err := receipt.Verify(r, c.genesis, rules.All); wire.CodeOf(err) != x.code {
 			t.Errorf("%s: %v, want %s", name, err, x.code)
 		}
 	}
@@ -275,7 +330,8 @@ func TestHeadersTheGenesisDoesNotExplainAreRefused(t *testing.T) {
 			} else {
 				r.Cover.Header = wire.Marshal(&h)
 			}
-			anySeal := func(*wire.MemberSet, *wire.Header, wire.Hash, []byte) error { return nil }
+			anySeal := rules.All
+			anySeal.Seal = func(*wire.MemberSet, *wire.Header, wire.Hash, []byte) error { return nil }
 			if name == "no transactions" && at == 6 {
 				continue // says nothing about the block
 			}
@@ -300,7 +356,7 @@ func TestHostileFieldsAreErrorsNotPanics(t *testing.T) {
 		} {
 			r = c.executed(3, 2, 5, 8)
 			spoil()
-			if _, err := receipt.Verify(r, c.genesis, rules.Seal); err == nil {
+			if _, err := receipt.Verify(r, c.genesis, rules.All); err == nil {
 				t.Fatal("accepted")
 			}
 		}
@@ -336,7 +392,7 @@ func FuzzDecode(f *testing.F) {
 	for _, r := range c.samples() {
 		f.Add(receipt.Encode(r))
 	}
-	seal := remembering(rules.Seal)
+	seal := remembering(rules.All)
 	f.Fuzz(func(t *testing.T, file []byte) {
 		r, err := receipt.Decode(file)
 		if err != nil {
@@ -357,7 +413,7 @@ func BenchmarkVerifyExecuted(b *testing.B) {
 	file := receipt.Encode(c.executed(3, 2, 5, 8))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := verifyFile(c, file, rules.Seal); err != nil {
+		if _, err := verifyFile(c, file, rules.All); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -73,7 +73,7 @@ func describe(c *checker, r *Receipt, tx *wire.Tx) *Verified {
 		Kind: Ordered, ChainID: c.chain, TxID: tx.ID(),
 		Height: c.block.Height, Block: c.blockHash, TimeMs: c.block.TimeMs, Index: r.Index,
 		Payer: tx.Payer, Address: wire.FactoidAddress(wire.AccountOf(tx.Payer)), Family: tx.Family,
-		SealedHeight: c.sealed.Height, Signatures: c.signatures, Voters: c.members.Voters(), Policy: r.Policy,
+		SealedHeight: c.sealed.Height, Signatures: c.signatures, Voters: c.voters, Policy: r.Policy,
 	}
 	v.say("Transaction %s of family %q was signed by %s.", v.TxID, v.Family, v.Address)
 	v.say("It stands at position %d of block %d (%s) of chain %q (%s), with block time %s.",

@@ -7,15 +7,11 @@ import (
 	"cloister/wire/merkle"
 )
 
-// VerifySeal checks a seal over the header with this hash against the member
-// set in force. It has the shape of rules.Seal.
-type VerifySeal func(set *wire.MemberSet, h *wire.Header, hash wire.Hash, seal []byte) error
-
 // Verify checks every byte of a receipt against the genesis and says what it
 // proves. Errors carry ErrForeignChain when the receipt is of another chain,
 // ErrSealInvalid when the seal does not hold, ErrBadSignature when the payer's
 // does not, else ErrProof.
-func Verify(r *Receipt, g *wire.Genesis, seal VerifySeal) (*Verified, error) {
+func Verify(r *Receipt, g *wire.Genesis, rules wire.SealRules) (*Verified, error) {
 	switch {
 	case r.Version != Version:
 		return nil, wire.Faultf(wire.ErrProof, "version %d, this program knows %d", r.Version, Version)
@@ -24,8 +20,11 @@ func Verify(r *Receipt, g *wire.Genesis, seal VerifySeal) (*Verified, error) {
 	case r.Policy != PolicyOf(g):
 		return nil, wire.Faultf(wire.ErrProof, "the policy is not that of the genesis")
 	}
-	c := &checker{genesis: g, chain: r.ChainID, members: g.MemberSet()}
-	if err := c.trust(r, seal); err != nil {
+	c := &checker{genesis: g, chain: r.ChainID, epochs: wire.NewEpochs(g, rules)}
+	if err := c.follow(r); err != nil {
+		return nil, err
+	}
+	if err := c.trust(r); err != nil {
 		return nil, err
 	}
 	tx, err := c.transaction(r)
@@ -48,7 +47,8 @@ func Verify(r *Receipt, g *wire.Genesis, seal VerifySeal) (*Verified, error) {
 type checker struct {
 	genesis    *wire.Genesis
 	chain      wire.Hash
-	members    *wire.MemberSet
+	epochs     *wire.Epochs
+	voters     int          // of the set that sealed
 	signatures int          // in the seal
 	block      *wire.Header // recorded the transaction
 	blockHash  wire.Hash
@@ -67,14 +67,33 @@ func (c *checker) header(what string, b []byte) (*wire.Header, wire.Hash, error)
 		return nil, wire.Hash{}, wire.Faultf(wire.ErrForeignChain, "%s is a header of chain %s", what, h.ChainID)
 	case h.EngineKind != c.genesis.EngineKind():
 		return nil, wire.Hash{}, wire.Faultf(wire.ErrProof, "%s names engine kind %d, the genesis %s", what, h.EngineKind, c.genesis.Engine)
-	case h.Epoch != c.members.Epoch || h.MembersHash != c.members.Hash():
-		return nil, wire.Hash{}, wire.Faultf(wire.ErrProof, "%s is of epoch %d or of other members; only those of the genesis are known", what, h.Epoch)
+	}
+	set, err := c.epochs.Set(h.Epoch)
+	if err != nil || h.MembersHash != set.Hash() {
+		return nil, wire.Hash{}, wire.Faultf(wire.ErrProof, "%s is of epoch %d, which the handovers do not reach, or of other members", what, h.Epoch)
 	}
 	return h, h.Hash(), nil
 }
 
+// follow checks the handovers from the genesis's members to those who sealed.
+func (c *checker) follow(r *Receipt) error {
+	for i, encoded := range r.Handovers {
+		h, err := wire.DecodeHandover(encoded)
+		if err != nil {
+			return wire.Faultf(wire.ErrProof, "handover %d: %v", i+1, err)
+		}
+		if h.Header.Epoch != uint64(i+1) {
+			return wire.Faultf(wire.ErrProof, "handover %d is of epoch %d", i+1, h.Header.Epoch)
+		}
+		if err := c.epochs.Learn(h); err != nil {
+			return fmt.Errorf("handover %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
 // trust checks the seal, and that the block's header is sealed or covered.
-func (c *checker) trust(r *Receipt, seal VerifySeal) (err error) {
+func (c *checker) trust(r *Receipt) (err error) {
 	if c.block, c.blockHash, err = c.header("header", r.Header); err != nil {
 		return err
 	}
@@ -84,9 +103,17 @@ func (c *checker) trust(r *Receipt, seal VerifySeal) (err error) {
 			return err
 		}
 	}
-	if err := seal(c.members, sealed, sealedHash, r.Seal); err != nil {
+	if sealed.Epoch != c.epochs.Newest() {
+		return wire.Faultf(wire.ErrProof, "%d handovers for a seal of epoch %d", len(r.Handovers), sealed.Epoch)
+	}
+	if err := c.epochs.Seal(sealed, sealedHash, r.Seal); err != nil {
 		return fmt.Errorf("seal of height %d: %w", sealed.Height, err)
 	}
+	set, err := c.epochs.Set(sealed.Epoch)
+	if err != nil {
+		return err
+	}
+	c.voters = set.Voters()
 	s, err := wire.DecodeSeal(r.Seal)
 	if err != nil {
 		return wire.Faultf(wire.ErrSealInvalid, "seal of height %d: %v", sealed.Height, err)

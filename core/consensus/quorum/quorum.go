@@ -1,6 +1,8 @@
 package quorum
 
 import (
+	"fmt"
+
 	"cloister/wire"
 )
 
@@ -16,12 +18,19 @@ type Engine struct {
 	_    struct{} `cbor:",toarray"`
 	View uint64
 	Slot uint64
+	Next wire.Hash // of the member set of the next epoch; zero without wire.FlagHandover
 }
 
-// EngineOf reads the engine part of a header.
+// EngineOf reads the engine part of a header. Next stands in it exactly when
+// the header has wire.FlagHandover. Errors wrap wire.ErrEncoding.
 func EngineOf(h *wire.Header) (e Engine, err error) {
-	err = wire.Unmarshal(h.Engine, &e, 32)
-	return e, err
+	if err := wire.Unmarshal(h.Engine, &e, 64); err != nil {
+		return e, err
+	}
+	if (h.Flags&wire.FlagHandover != 0) != (e.Next != wire.Hash{}) {
+		return e, fmt.Errorf("engine part: %w: a handover names the next members, and nothing else does", wire.ErrEncoding)
+	}
+	return e, nil
 }
 
 // Statement is what the voter in slot signs: that it holds the block and all

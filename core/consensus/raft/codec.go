@@ -43,6 +43,7 @@ const (
 	recState byte = 2 // hardState
 	recBase  byte = 3 // base
 	recSeal  byte = 4 // sealed
+	recConf  byte = 5 // u64 index ‖ u64 term ‖ raftpb.ConfChangeV2
 )
 
 type hardState struct {
@@ -55,21 +56,42 @@ type hardState struct {
 type base struct {
 	_           struct{} `cbor:",toarray"`
 	Index, Term uint64
-	Height      uint64
-	Hash        wire.Hash
+	Header      *wire.Header    // of the newest block at or before Index
+	Members     *wire.MemberSet // the configuration there
+}
+
+// maxBase bounds an encoded base.
+const maxBase = wire.MaxHeader + wire.MaxMemberSet + 64
+
+func decodeBase(b []byte) (*base, error) {
+	x := new(base)
+	if err := wire.Unmarshal(b, x, maxBase); err != nil {
+		return nil, fmt.Errorf("raft: base: %w", err)
+	}
+	if x.Header == nil || x.Members == nil || x.Index == 0 || x.Term == 0 {
+		return nil, fmt.Errorf("raft: base: %w: a part is missing", wire.ErrEncoding)
+	}
+	return x, nil
 }
 
 func encodeEntry(e *raftpb.Entry) step.Record {
 	b := make([]byte, 0, 16+len(e.GetData()))
 	b = append(append(b, wire.U64(e.GetIndex())...), wire.U64(e.GetTerm())...)
-	return step.Record{Type: recEntry, Data: append(b, e.GetData()...)}
+	r := step.Record{Type: recEntry, Data: append(b, e.GetData()...)}
+	if e.GetType() == raftpb.EntryConfChangeV2 {
+		r.Type = recConf
+	}
+	return r
 }
 
-func decodeEntry(b []byte) (*raftpb.Entry, error) {
+func decodeEntry(typ byte, b []byte) (*raftpb.Entry, error) {
 	if len(b) < 16 || len(b) > 16+consensus.MaxBlock {
 		return nil, fmt.Errorf("raft: %w: log entry of %d bytes", wire.ErrEncoding, len(b))
 	}
 	e := &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Index: proto.Uint64(be64(b)), Term: proto.Uint64(be64(b[8:]))}
+	if typ == recConf {
+		e.Type = raftpb.EntryConfChangeV2.Enum()
+	}
 	if len(b) > 16 {
 		e.Data = b[16:]
 	}
@@ -106,8 +128,15 @@ func decodeRaft(b []byte, from, self uint64) (*raftpb.Message, error) {
 		return nil, fmt.Errorf("raft: %w: message type %v", wire.ErrEncoding, m.GetType())
 	}
 	for i, e := range m.GetEntries() {
-		if e.GetType() != raftpb.EntryNormal || e.GetIndex() != m.GetIndex()+uint64(i)+1 || len(e.GetData()) > consensus.MaxBlock {
+		if e.GetIndex() != m.GetIndex()+uint64(i)+1 || len(e.GetData()) > consensus.MaxBlock {
 			return nil, fmt.Errorf("raft: %w: entry %d", wire.ErrEncoding, e.GetIndex())
+		}
+		if e.GetType() == raftpb.EntryConfChangeV2 {
+			if _, err := decodeChange(e.GetData()); err != nil {
+				return nil, err
+			}
+		} else if e.GetType() != raftpb.EntryNormal {
+			return nil, fmt.Errorf("raft: %w: entry %d of type %v", wire.ErrEncoding, e.GetIndex(), e.GetType())
 		}
 	}
 	return m, nil

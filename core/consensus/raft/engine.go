@@ -32,6 +32,9 @@ const (
 	NoteOdd    uint16 = 0x0104 // this node rejected a block a quorum sealed: height
 	NoteLog    uint16 = 0x0105 // the log contradicts itself or the state: index
 	NotePanic  uint16 = 0x0106 // the raft library found its state broken
+	NoteEpoch  uint16 = 0x0107 // a new member set is in force: epoch, index
+	// NoteVoidChange: a committed change of members is void: index, epoch in force.
+	NoteVoidChange uint16 = 0x0108
 )
 
 // Engine is raft on one chain. One goroutine, the node's, calls it.
@@ -43,19 +46,32 @@ type Engine struct {
 	rn   *etcd.RawNode
 	ms   *etcd.MemoryStorage
 
+	config   config             // in force at decidedIdx
+	configs  []config           // brought into force by entries above base, ascending
+	before   *wire.MemberSet    // in force before config; nil if not known here
+	told     [2]*wire.MemberSet // what the node said is in force and comes next
+	next     *wire.MemberSet    // decided by state to come after config; nil if none
+	nextHash wire.Hash
+	members  []wire.Member // who may be heard, by slot
+
+	heard            int64 // elapsed ms of a leader's newest message
 	ticked, repeated int64 // elapsed ms of the last raft tick and repetition
 
 	// The log above base: items[i] has index base.Index+1+i.
-	base  base
-	items []item
-	byH   map[uint64]uint64 // height → index of the newest item with that height
+	base      base
+	items     []item
+	byH       map[uint64]uint64 // height → index of the newest item with that height
+	changeIdx uint64            // newest item that changes the configuration; 0 if none is held
 
-	durableIdx   uint64 // everything up to it is on disk
-	requestedIdx uint64 // Check was asked for everything up to it
-	checkedIdx   uint64 // everything up to it is void, empty or accepted
-	committedIdx uint64 // raft committed up to it
-	decidedIdx   uint64 // decided or void up to it
-	decided      *wire.Block
+	durableIdx   uint64      // everything up to it is on disk
+	requestedIdx uint64      // Check was asked for everything up to it
+	checkedIdx   uint64      // everything up to it is void, empty or accepted
+	committedIdx uint64      // raft committed up to it
+	decidedIdx   uint64      // decided or void up to it
+	decided      *wire.Block // newest the node has
+	newest       *wire.Block // newest at or before decidedIdx that is not void; behind decided after a jump
+
+	applied []applied // raft's word that entries are applied, held back by a change among them
 
 	jumping bool // catching up to base before anything above it is decided
 
@@ -74,7 +90,8 @@ type Engine struct {
 	ackedH   uint64
 
 	sealedH  uint64   // highest height with a verified seal
-	lastSeal []byte   // the newest one as a message
+	seal     sealed   // the newest one
+	lastSeal []byte   // the same as a message
 	ready    []sealed // verified seals, ascending, of blocks not decided yet
 	early    *sealed  // newest seal of a block not in the log yet
 
@@ -86,7 +103,8 @@ type item struct {
 	index, term uint64
 	seq         uint64 // in the durable log; 0 until durable
 	size        int
-	block       *wire.Block // nil: a term's first entry
+	block       *wire.Block // nil: a term's first entry, or a change
+	change      *change     // nil: no change of members
 	verdict     consensus.Verdict
 	void        bool
 	forced      bool // Check was repeated because the entry is committed
@@ -100,6 +118,12 @@ type appending struct {
 	count int               // records in all
 	base  *base             // a base written by compaction
 	after []*raftpb.Message // requests for votes, to be sent when it is durable
+}
+
+// applied is a promise to raft that entries were applied.
+type applied struct {
+	upTo uint64 // the newest change among them, or 0
+	says []*raftpb.Message
 }
 
 // New makes an engine; Boot starts it.
@@ -117,7 +141,7 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 		return
 	}
 	rn, err := etcd.NewRawNode(&etcd.Config{
-		ID: b.Slot, Storage: e.ms,
+		ID: b.Slot, Storage: storage{e.ms, e},
 		HeartbeatTick: 2, ElectionTick: 20,
 		PreVote: true, CheckQuorum: true,
 		StepDownOnRemoval:         true,
@@ -136,7 +160,8 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 		return
 	}
 	e.rn = rn
-	if b.Executed.Header.Height < e.base.Height {
+	e.hear(b.Members, b.Next)
+	if b.Executed.Header.Height < e.base.Header.Height {
 		e.jump(now)
 	}
 	e.drain(now)
@@ -193,7 +218,7 @@ func (e *Engine) repeat(now step.Now) {
 
 // Message implements consensus.Engine.
 func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
-	m := e.boot.Members.ByID(from)
+	m := e.memberID(from)
 	if m == nil || len(msg) == 0 || e.rn == nil {
 		return
 	}
@@ -202,6 +227,12 @@ func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
 		rm, err := decodeRaft(msg[1:], m.Slot, e.boot.Slot)
 		if err != nil {
 			return
+		}
+		switch rm.GetType() {
+		case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
+			if rm.GetTerm() >= e.term() {
+				e.heard = now.Elapsed
+			}
 		}
 		e.step(rm)
 	case msgAck:
@@ -256,11 +287,20 @@ func (e *Engine) Checked(now step.Now, hash wire.Hash, v consensus.Verdict) {
 
 // Jumped implements consensus.Engine.
 func (e *Engine) Jumped(now step.Now, tip *wire.Block) {
-	if tip.Header.Height < e.base.Height {
-		e.jump(now)
+	if e.rn == nil {
 		return
 	}
-	e.decided, e.jumping = tip, false
+	if tip.Header.Height > e.decided.Header.Height {
+		if e.decided = tip; e.leadTerm != 0 {
+			e.adopt(now)
+		}
+	}
+	switch {
+	case e.decided.Header.Height >= e.base.Header.Height:
+		e.jumping = false
+	case !e.jumping || tip.Header.Height == e.decided.Header.Height:
+		e.jump(now)
+	}
 	e.drain(now)
 }
 
@@ -270,12 +310,12 @@ func (e *Engine) jump(now step.Now) {
 	if l := e.leader(); l != nil {
 		hint = l.ID
 	}
-	e.app.CatchUp(now, consensus.Tip{Height: e.base.Height, Hash: e.base.Hash}, hint)
+	e.app.CatchUp(now, consensus.Tip{Height: e.base.Header.Height, Hash: e.base.Header.Hash()}, hint)
 }
 
 // Status implements consensus.Engine.
 func (e *Engine) Status() consensus.Status {
-	s := consensus.Status{Leading: e.leadTerm != 0}
+	s := consensus.Status{Leading: e.leadTerm != 0, Heard: e.heard}
 	if e.rn == nil {
 		return s
 	}
@@ -287,7 +327,7 @@ func (e *Engine) Status() consensus.Status {
 	if e.leadTerm != 0 {
 		s.InFlight = int(e.tail.Header.Height - min(e.sealedH, e.tail.Header.Height))
 		e.rn.WithProgress(func(id uint64, _ etcd.ProgressType, pr etcdProgress) {
-			if m := e.boot.Members.BySlot(id); m != nil {
+			if m := e.member(id); m != nil {
 				s.Peers = append(s.Peers, consensus.PeerStatus{ID: m.ID, Match: pr.Match})
 			}
 		})
@@ -300,7 +340,7 @@ func (e *Engine) leader() *wire.Member {
 	if e.rn == nil {
 		return nil
 	}
-	return e.boot.Members.BySlot(e.rn.BasicStatus().SoftState.Lead)
+	return e.member(e.rn.BasicStatus().SoftState.Lead)
 }
 
 func (e *Engine) term() uint64 { return e.rn.BasicStatus().HardState.GetTerm() }
@@ -325,8 +365,8 @@ func (e *Engine) at(height uint64) *item {
 }
 
 func (e *Engine) broadcast(msg []byte) {
-	for i := range e.boot.Members.Members {
-		if m := &e.boot.Members.Members[i]; m.ID != e.boot.Self {
+	for i := range e.members {
+		if m := &e.members[i]; m.ID != e.boot.Self {
 			e.app.Send(m.ID, msg)
 		}
 	}

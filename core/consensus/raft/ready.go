@@ -6,8 +6,6 @@ import (
 	"go.etcd.io/raft/v3/tracker"
 	"google.golang.org/protobuf/proto"
 
-	"cloister/core/consensus"
-	"cloister/core/consensus/quorum"
 	"cloister/core/step"
 	"cloister/wire"
 )
@@ -31,12 +29,7 @@ func (e *Engine) drain(now step.Now) {
 				case etcd.LocalAppendThread:
 					e.persist(now, m)
 				case etcd.LocalApplyThread:
-					for _, ent := range m.GetEntries() {
-						e.committedIdx = max(e.committedIdx, ent.GetIndex())
-					}
-					for _, r := range m.GetResponses() {
-						e.step(r)
-					}
+					e.committed(m)
 				default:
 					e.sendRaft(m)
 				}
@@ -47,12 +40,38 @@ func (e *Engine) drain(now step.Now) {
 		e.requestChecks(now)
 		e.advanceChecked()
 		e.decide(now)
+		e.sayApplied()
 		e.acknowledge(now)
 		e.assembleSeal(now)
 		e.deliverSeals(now)
 		e.propose(now)
 		if !e.rn.HasReady() {
 			return
+		}
+	}
+}
+
+// committed hears of entries raft committed. Raft must not go on as if a change
+// of the configuration among them were in force before it is, so its word for
+// having applied them waits for that; words are given in order.
+func (e *Engine) committed(m *raftpb.Message) {
+	a := applied{says: m.GetResponses()}
+	for _, ent := range m.GetEntries() {
+		e.committedIdx = max(e.committedIdx, ent.GetIndex())
+		if ent.GetType() == raftpb.EntryConfChangeV2 {
+			a.upTo = ent.GetIndex()
+		}
+	}
+	e.applied = append(e.applied, a)
+	e.sayApplied()
+}
+
+func (e *Engine) sayApplied() {
+	for len(e.applied) > 0 && e.applied[0].upTo <= e.decidedIdx {
+		a := e.applied[0]
+		e.applied = e.applied[1:]
+		for _, r := range a.says {
+			e.step(r)
 		}
 	}
 }
@@ -72,7 +91,7 @@ func (e *Engine) askVotes(votes []*raftpb.Message) {
 }
 
 func (e *Engine) sendRaft(m *raftpb.Message) {
-	to := e.boot.Members.BySlot(m.GetTo())
+	to := e.member(m.GetTo())
 	if to == nil {
 		return
 	}
@@ -90,8 +109,7 @@ func (e *Engine) persist(now step.Now, m *raftpb.Message) {
 	p := &appending{msg: m}
 	var recs []step.Record
 	if s := m.GetSnapshot(); s != nil {
-		var b base
-		if wire.Unmarshal(s.GetData(), &b, 128) != nil || b.Index != s.GetMetadata().GetIndex() {
+		if b, err := decodeBase(s.GetData()); err != nil || b.Index != s.GetMetadata().GetIndex() {
 			e.app.Fatal(NoteLog, s.GetMetadata().GetIndex())
 			return
 		}
@@ -139,6 +157,9 @@ func (e *Engine) truncate(index uint64) {
 		}
 	}
 	e.items = e.items[:index-e.base.Index-1]
+	if e.changeIdx >= index {
+		e.changeIdx = e.lastChange()
+	}
 	for _, p := range []*uint64{&e.durableIdx, &e.requestedIdx, &e.checkedIdx, &e.ackedIdx} {
 		*p = min(*p, index-1)
 	}
@@ -215,214 +236,38 @@ func (e *Engine) restart(now step.Now, s *raftpb.Snapshot) {
 	if e.ms.ApplySnapshot(s) != nil {
 		return // older than what is here
 	}
-	var b base
-	if err := wire.Unmarshal(s.GetData(), &b, 128); err != nil {
+	b, err := decodeBase(s.GetData())
+	if err != nil {
 		e.app.Fatal(NoteLog, s.GetMetadata().GetIndex())
 		return
 	}
-	e.base, e.items, e.byH = b, nil, map[uint64]uint64{}
+	e.items, e.byH, e.changeIdx = nil, map[uint64]uint64{}, 0
+	e.begin(b)
 	e.durableIdx, e.requestedIdx, e.checkedIdx, e.ackedIdx = b.Index, b.Index, b.Index, b.Index
 	e.committedIdx, e.decidedIdx = b.Index, b.Index
-	if e.decided.Header.Height < b.Height {
+	if e.decided.Header.Height < b.Header.Height {
 		e.jump(now)
 	}
 }
 
-// watchLeadership notices when this node gains or loses the right to propose.
-func (e *Engine) watchLeadership(now step.Now) {
-	st := e.rn.BasicStatus()
-	term := st.HardState.GetTerm()
-	leads := st.SoftState.RaftState == etcd.StateLeader
-	switch {
-	case leads && e.leadTerm == term:
-		return
-	case !leads:
-		if e.leadTerm != 0 {
-			e.leadTerm, e.tail = 0, nil
-			clear(e.acks)
-		}
-		return
+// begin makes b what the log begins after.
+func (e *Engine) begin(b *base) {
+	e.base = *b
+	e.newest = &wire.Block{Header: b.Header, Hash: b.Header.Hash()}
+	e.before, e.configs = nil, nil
+	e.config = newConfig(b.Index, b.Members)
+	if e.next != nil && e.next.Epoch <= b.Members.Epoch {
+		e.next, e.nextHash = nil, wire.Hash{}
 	}
-	e.leadTerm, e.ackedIdx = term, e.base.Index
-	clear(e.acks)
-	clear(e.snapSince)
-	e.app.Note(NoteLeader, term)
-	e.adopt(now)
+	e.meet()
 }
 
-// adopt finds what the leader builds on: the last block of its log that
-// extends the decided chain.
-func (e *Engine) adopt(now step.Now) {
-	e.tail = e.decided
-	var undecided []*wire.Block
-	for i := range e.items {
-		it := &e.items[i]
-		if it.index > e.decidedIdx && it.block != nil && it.block.Header.Parent == e.tail.Hash &&
-			it.verdict != consensus.Reject {
-			e.tail = it.block
-			undecided = append(undecided, it.block)
+// lastChange is the index of the newest item that changes the configuration.
+func (e *Engine) lastChange() uint64 {
+	for i := len(e.items) - 1; i >= 0; i-- {
+		if e.items[i].change != nil {
+			return e.items[i].index
 		}
 	}
-	e.app.Adopt(now, undecided)
-}
-
-// propose builds blocks while the window is open. A new leader that holds
-// blocks without a seal of its own term builds at once, even an empty one:
-// blocks of older terms are only ever covered by a descendant's seal.
-func (e *Engine) propose(now step.Now) {
-	if e.leadTerm == 0 || e.jumping {
-		return
-	}
-	for e.tail.Header.Height-min(e.sealedH, e.tail.Header.Height) < maxInFlight || e.stale() {
-		empty := e.stale()
-		if !empty && !e.app.Wanted(now) {
-			return
-		}
-		part := wire.Marshal(quorum.Engine{View: e.leadTerm, Slot: e.boot.Slot})
-		b := e.app.Build(now, e.tail, part, empty)
-		if b == nil {
-			return
-		}
-		if err := e.rn.Propose(consensus.EncodeBlock(b)); err != nil {
-			e.adopt(now) // refused: what was put in b is free again
-			return
-		}
-		e.tail = b
-	}
-}
-
-// stale reports whether the newest block to build on is of an older term and
-// not known to be sealed.
-func (e *Engine) stale() bool {
-	h := e.tail.Header
-	if h.Height <= e.sealedH || h.Height == 0 {
-		return false
-	}
-	part, err := quorum.EngineOf(h)
-	return err != nil || part.View != e.leadTerm
-}
-
-// requestChecks asks for a verdict on every new block, parent first.
-func (e *Engine) requestChecks(now step.Now) {
-	if e.jumping {
-		return
-	}
-	for e.requestedIdx < e.lastIndex() {
-		e.requestedIdx++
-		if it := e.item(e.requestedIdx); it.block != nil && it.verdict == 0 && it.block.Header.Height > e.decided.Header.Height {
-			e.app.Check(now, it.block, false)
-		}
-	}
-}
-
-func (e *Engine) advanceChecked() {
-	for e.checkedIdx < e.lastIndex() {
-		it := e.item(e.checkedIdx + 1)
-		passed := it.block == nil || it.void || it.verdict == consensus.Accept || it.index <= e.decidedIdx
-		if !passed {
-			return
-		}
-		e.checkedIdx++
-	}
-}
-
-// decide hands committed blocks to the node in height order.
-func (e *Engine) decide(now step.Now) {
-	for !e.jumping && e.decidedIdx < min(e.committedIdx, e.lastIndex()) {
-		it := e.item(e.decidedIdx + 1)
-		if it.block != nil {
-			h := it.block.Header
-			switch {
-			case h.Height <= e.decided.Header.Height:
-				// Executed before a restart, or void because its height was taken.
-				if h.Height == e.decided.Header.Height && it.block.Hash != e.decided.Hash && h.Parent == e.decided.Header.Parent && it.verdict == consensus.Accept {
-					e.app.Fatal(NoteFork, h.Height)
-					return
-				}
-			case h.Parent != e.decided.Hash || h.Height != e.decided.Header.Height+1 || it.verdict == consensus.Reject:
-				e.void(it)
-			case it.verdict == 0:
-				if !it.forced {
-					it.forced = true
-					e.app.Check(now, it.block, true)
-				}
-				return
-			default:
-				e.decided = it.block
-				e.app.Decide(now, it.block)
-			}
-		}
-		e.decidedIdx++
-		e.advanceChecked()
-	}
-}
-
-// void drops a committed entry: it has no height and no seal, on any replica.
-func (e *Engine) void(it *item) {
-	it.void = true
-	part, _ := quorum.EngineOf(it.block.Header)
-	e.app.Note(NoteVoid, it.index, it.block.Header.Height, part.Slot)
-	if e.byH[it.block.Header.Height] == it.index {
-		delete(e.byH, it.block.Header.Height)
-	}
-}
-
-// Durable implements consensus.Engine: it moves the base of the log forward
-// when enough lies below what laggards may still ask for.
-func (e *Engine) Durable(now step.Now, height uint64) uint64 {
-	if e.rn == nil || e.jumping || height <= e.base.Height {
-		return e.cut
-	}
-	keep, bytes := len(e.items), 0
-	for blocks := 0; keep > 0; keep-- {
-		it := &e.items[keep-1]
-		bytes += it.size
-		if it.block != nil {
-			blocks++
-		}
-		if blocks > retainBlocks || bytes > retainBytes {
-			break
-		}
-	}
-	// items[:keep] may go, as far as decided and durable elsewhere; the new base is the last block of them.
-	for keep > 0 {
-		it := &e.items[keep-1]
-		if it.block != nil && !it.void && it.index <= e.decidedIdx && it.seq > 0 && it.block.Header.Height <= height && it.block.Header.Height > e.base.Height {
-			break
-		}
-		keep--
-	}
-	if keep < compactStep {
-		return e.cut
-	}
-	last := e.items[keep-1]
-	nb := base{Index: last.index, Term: last.term, Height: last.block.Header.Height, Hash: last.block.Hash}
-	cs := &raftpb.ConfState{}
-	for _, m := range e.boot.Members.Members {
-		cs.Voters = append(cs.Voters, m.Slot)
-	}
-	if _, err := e.ms.CreateSnapshot(nb.Index, cs, wire.Marshal(&nb)); err != nil {
-		return e.cut
-	}
-	if err := e.ms.Compact(nb.Index); err != nil {
-		return e.cut
-	}
-	for i := range e.items[:keep] {
-		if b := e.items[i].block; b != nil && e.byH[b.Header.Height] == e.items[i].index {
-			delete(e.byH, b.Header.Height)
-		}
-	}
-	e.base = nb
-	e.items = append([]item(nil), e.items[keep:]...)
-	for _, p := range []*uint64{&e.durableIdx, &e.requestedIdx, &e.checkedIdx, &e.ackedIdx} {
-		*p = max(*p, nb.Index)
-	}
-	recs := []step.Record{{Type: recBase, Data: wire.Marshal(&nb)}}
-	if !etcd.IsEmptyHardState(e.state) {
-		recs = append(recs, encodeState(e.state))
-	}
-	e.nextRef++
-	e.pending[e.nextRef] = &appending{base: &nb, count: len(recs)}
-	e.app.Append(e.nextRef, recs...)
-	return e.cut
+	return 0
 }

@@ -14,12 +14,8 @@ import (
 
 // restore rebuilds raft's memory from the log.
 func (e *Engine) restore(log []step.Record) error {
-	voters := make([]uint64, 0, len(e.boot.Members.Members))
-	for _, m := range e.boot.Members.Members {
-		voters = append(voters, m.Slot)
-	}
 	// A new chain starts from a snapshot at index 1, so no bootstrap entries exist.
-	e.base = base{Index: 1, Term: 1, Hash: wire.Hash{}}
+	from := &base{Index: 1, Term: 1, Header: e.boot.Genesis.Header, Members: e.boot.First}
 	type logged struct {
 		e   *raftpb.Entry
 		seq uint64
@@ -28,8 +24,8 @@ func (e *Engine) restore(log []step.Record) error {
 	var seal *sealed
 	for _, r := range log {
 		switch r.Type {
-		case recEntry:
-			ent, err := decodeEntry(r.Data)
+		case recEntry, recConf:
+			ent, err := decodeEntry(r.Type, r.Data)
 			if err != nil {
 				return err
 			}
@@ -44,12 +40,12 @@ func (e *Engine) restore(log []step.Record) error {
 			}
 			e.state = &raftpb.HardState{Term: proto.Uint64(h.Term), Vote: proto.Uint64(h.Vote), Commit: proto.Uint64(h.Commit)}
 		case recBase:
-			var b base
-			if err := wire.Unmarshal(r.Data, &b, 128); err != nil {
+			b, err := decodeBase(r.Data)
+			if err != nil {
 				return err
 			}
-			if b.Index >= e.base.Index {
-				e.base = b
+			if b.Index >= from.Index {
+				from = b
 			}
 		case recSeal:
 			seal = new(sealed)
@@ -60,10 +56,8 @@ func (e *Engine) restore(log []step.Record) error {
 			return fmt.Errorf("raft: %w: log record type %d", wire.ErrEncoding, r.Type)
 		}
 	}
-	meta := &raftpb.SnapshotMetadata{
-		Index: proto.Uint64(e.base.Index), Term: proto.Uint64(e.base.Term), ConfState: &raftpb.ConfState{Voters: voters},
-	}
-	if err := e.ms.ApplySnapshot(&raftpb.Snapshot{Data: wire.Marshal(&e.base), Metadata: meta}); err != nil {
+	e.begin(from)
+	if err := e.ms.ApplySnapshot(snapshotOf(from)); err != nil {
 		return err
 	}
 	e.durableIdx, e.requestedIdx, e.checkedIdx = e.base.Index, e.base.Index, e.base.Index
@@ -86,8 +80,8 @@ func (e *Engine) restore(log []step.Record) error {
 	if err := e.ms.Append(kept); err != nil {
 		return err
 	}
-	if e.state.GetCommit() < e.base.Index {
-		e.state.Commit = proto.Uint64(e.base.Index)
+	if known := e.knownCommitted(); e.state.GetCommit() < known {
+		e.state.Commit = proto.Uint64(known)
 	}
 	if e.state.GetTerm() < e.base.Term {
 		e.state.Term = proto.Uint64(e.base.Term)
@@ -95,8 +89,8 @@ func (e *Engine) restore(log []step.Record) error {
 	if e.state.GetCommit() > e.lastIndex() {
 		return fmt.Errorf("raft: log ends at %d, before the committed %d", e.lastIndex(), e.state.GetCommit())
 	}
-	if x := e.boot.Executed.Header.Height; x > e.base.Height {
-		if it := e.at(x); it == nil || it.block.Hash != e.boot.Executed.Hash {
+	if x := e.boot.Executed.Header.Height; x > e.base.Header.Height {
+		if it := e.at(x); it == nil && !e.boot.Ahead || it != nil && it.block.Hash != e.boot.Executed.Hash {
 			return fmt.Errorf("raft: state is at height %d, which the log does not hold", x)
 		}
 	}
@@ -106,18 +100,44 @@ func (e *Engine) restore(log []step.Record) error {
 	return e.ms.SetHardState(e.state)
 }
 
+// knownCommitted is the highest index the log itself proves to be committed. A
+// leader puts nothing behind a change before the change is committed, so what
+// stands behind one proves it. Without this, a replica whose note of what is
+// committed was lost could come back more than one configuration behind, and
+// form a majority that none of the present configuration shares.
+func (e *Engine) knownCommitted() uint64 {
+	known, last := e.base.Index, uint64(0)
+	for i := range e.items {
+		it := &e.items[i]
+		if last > 0 && (it.block != nil || it.change != nil) {
+			known = last
+		}
+		if it.change != nil {
+			last = it.index
+		}
+	}
+	return known
+}
+
 // push adds an entry to the items.
 func (e *Engine) push(ent *raftpb.Entry) error {
 	it := item{index: ent.GetIndex(), term: ent.GetTerm(), size: len(ent.GetData())}
-	if len(ent.GetData()) > 0 {
+	switch {
+	case ent.GetType() == raftpb.EntryConfChangeV2:
+		c, err := decodeChange(ent.GetData())
+		if err != nil {
+			return err
+		}
+		it.change, e.changeIdx = c, it.index
+	case len(ent.GetData()) > 0:
 		b, err := consensus.DecodeBlock(ent.GetData())
 		if err != nil {
 			return err
 		}
 		it.block = b
 		part, err := quorum.EngineOf(b.Header)
-		if m := e.boot.Members.BySlot(part.Slot); err != nil || part.View != it.term || m == nil || m.ID != b.Header.Proposer {
-			it.verdict = consensus.Reject // decided by the entry alone, so the same everywhere
+		if err != nil || part.View != it.term {
+			it.verdict = consensus.Reject // by the entry alone, so the same everywhere; the proposer is the node's to judge
 		}
 		e.byH[b.Header.Height] = it.index
 	}

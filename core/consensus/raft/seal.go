@@ -14,7 +14,7 @@ import (
 // acknowledgement completes a seal, so the newest block is enough; with more,
 // every block is signed, so that different voters' batches meet in one height.
 func (e *Engine) acknowledge(now step.Now) {
-	if e.jumping || e.leadTerm != 0 {
+	if e.jumping || e.leadTerm != 0 || !e.votes() {
 		return
 	}
 	term := e.term()
@@ -22,12 +22,12 @@ func (e *Engine) acknowledge(now step.Now) {
 	if lead == nil {
 		return
 	}
-	every := e.boot.Members.Voters() > 3
+	every := e.config.quorum > 2
 	upTo := min(e.durableIdx, e.checkedIdx)
 	var newest *item
 	for i := e.ackedIdx + 1; i <= upTo; i++ {
 		it := e.item(i)
-		if it == nil || it.block == nil || it.void || !e.ofTerm(it, term) || it.block.Header.Height <= e.sealedH {
+		if it == nil || it.block == nil || it.void || !e.ofTerm(it, term) || !e.ofEpoch(it) || it.block.Header.Height <= e.sealedH {
 			continue
 		}
 		if newest != nil && every {
@@ -63,17 +63,18 @@ func (e *Engine) ofTerm(it *item, term uint64) bool { return it.term == term || 
 
 // onAck collects a voter's signature.
 func (e *Engine) onAck(now step.Now, from *wire.Member, a *ack) {
-	if e.leadTerm == 0 || a.Height <= e.sealedH || from.Role != wire.Voter {
+	voter := e.config.set.BySlot(from.Slot)
+	if e.leadTerm == 0 || a.Height <= e.sealedH || voter == nil || voter.Role != wire.Voter {
 		return
 	}
 	it := e.at(a.Height)
-	if it == nil || it.block.Hash != a.Hash || !e.ofTerm(it, e.leadTerm) {
+	if it == nil || it.block.Hash != a.Hash || !e.ofTerm(it, e.leadTerm) || !e.ofEpoch(it) {
 		return
 	}
 	if _, have := e.acks[a.Height][from.Slot]; have {
 		return
 	}
-	if !from.Key.Verify(quorum.Statement(it.block.Header, a.Hash, from.Slot, it.term), a.Sig) {
+	if !voter.Key.Verify(quorum.Statement(it.block.Header, a.Hash, from.Slot, it.term), a.Sig) {
 		return
 	}
 	if e.acks[a.Height] == nil {
@@ -91,18 +92,18 @@ func (e *Engine) assembleSeal(now step.Now) {
 	own := min(e.durableIdx, e.checkedIdx)
 	best := (*item)(nil)
 	try := func(it *item) {
-		if it == nil || it.block == nil || it.void || !e.ofTerm(it, e.leadTerm) || it.block.Header.Height <= e.sealedH {
+		if it == nil || it.block == nil || it.void || !e.ofTerm(it, e.leadTerm) || !e.ofEpoch(it) || it.block.Header.Height <= e.sealedH {
 			return
 		}
 		n := len(e.acks[it.block.Header.Height])
 		if it.index <= own {
 			n++
 		}
-		if n >= e.boot.Members.Quorum() && (best == nil || it.index > best.index) {
+		if n >= e.config.quorum && (best == nil || it.index > best.index) {
 			best = it
 		}
 	}
-	if e.boot.Members.Quorum() == 1 {
+	if e.config.quorum == 1 {
 		for i := own; i > e.base.Index && best == nil; i-- {
 			it := e.item(i)
 			if it.block != nil && it.block.Header.Height <= e.sealedH {
@@ -124,7 +125,7 @@ func (e *Engine) assembleSeal(now step.Now) {
 	}
 	slices.SortFunc(s.Sigs, func(a, b wire.SlotSig) int { return int(a.Slot) - int(b.Slot) })
 	if best.index <= own {
-		s.Sigs = append(s.Sigs[:min(len(s.Sigs), e.boot.Members.Quorum()-1)], wire.SlotSig{Slot: e.boot.Slot, Sig: e.sign(best, e.leadTerm)})
+		s.Sigs = append(s.Sigs[:min(len(s.Sigs), e.config.quorum-1)], wire.SlotSig{Slot: e.boot.Slot, Sig: e.sign(best, e.leadTerm)})
 		slices.SortFunc(s.Sigs, func(a, b wire.SlotSig) int { return int(a.Slot) - int(b.Slot) })
 	}
 	e.accept(sealed{Height: h, Hash: best.block.Hash, Seal: wire.Marshal(s)})
@@ -137,13 +138,13 @@ func (e *Engine) onSeal(now step.Now, s *sealed) {
 		return
 	}
 	it := e.at(s.Height)
-	if it == nil || it.block.Hash != s.Hash {
+	if it == nil || it.block.Hash != s.Hash || it.block.Header.Epoch > e.config.set.Epoch {
 		if e.early == nil || s.Height > e.early.Height {
 			e.early = s
 		}
 		return
 	}
-	if quorum.VerifySeal(e.boot.Members, it.block.Header, s.Hash, s.Seal) != nil {
+	if quorum.VerifySeal(e.config.set, it.block.Header, s.Hash, s.Seal) != nil {
 		return
 	}
 	if it.verdict == consensus.Reject {
@@ -157,7 +158,7 @@ func (e *Engine) onSeal(now step.Now, s *sealed) {
 
 // accept keeps a verified seal until its block is decided.
 func (e *Engine) accept(s sealed) {
-	e.sealedH = s.Height
+	e.sealedH, e.seal = s.Height, s
 	body := wire.Marshal(&s)
 	e.lastSeal = encodeMsg(msgSeal, body)
 	e.late = append(e.late[:0], step.Record{Type: recSeal, Data: body})
@@ -171,7 +172,7 @@ func (e *Engine) accept(s sealed) {
 
 // deliverSeals tells the node of seals whose block it has decided.
 func (e *Engine) deliverSeals(now step.Now) {
-	if s := e.early; s != nil && (s.Height <= e.sealedH || e.at(s.Height) != nil) {
+	if s := e.early; s != nil && (s.Height <= e.sealedH || e.judges(s.Height)) {
 		e.early = nil
 		e.onSeal(now, s)
 	}
@@ -180,4 +181,11 @@ func (e *Engine) deliverSeals(now step.Now) {
 		e.ready = e.ready[1:]
 		e.app.Sealed(now, s.Height, s.Hash, s.Seal)
 	}
+}
+
+// judges reports whether the log holds the block of a height, in an epoch whose
+// seals can be verified here.
+func (e *Engine) judges(height uint64) bool {
+	it := e.at(height)
+	return it != nil && it.block.Header.Epoch <= e.config.set.Epoch
 }

@@ -17,6 +17,9 @@ type Trial struct {
 	Unsynced bool
 	// OldTerm is a fault: it signs and seals blocks of older terms than the current one.
 	OldTerm bool
+	// OldEpoch is a fault: it goes on building, acknowledging and sealing blocks of
+	// an epoch after the change that ends it stands in the log.
+	OldEpoch bool
 }
 
 // NewTrial makes an engine for the simulator.

@@ -73,13 +73,19 @@ func (e *Engine) Message(step.Now, wire.NodeID, []byte) {}
 // PeerUp implements consensus.Engine.
 func (e *Engine) PeerUp(step.Now, wire.NodeID) {}
 
+// Decided implements consensus.Engine: a chain with this engine has one member
+// for ever.
+func (e *Engine) Decided(step.Now, *wire.MemberSet, *wire.MemberSet) {}
+
 // Jumped implements consensus.Engine: a single member has nobody to catch up with.
 func (e *Engine) Jumped(step.Now, *wire.Block) {}
 
 func (e *Engine) propose(now step.Now) {
 	for len(e.queue) < maxInFlight && e.app.Wanted(now) {
 		part := wire.Marshal(quorum.Engine{View: 1, Slot: e.boot.Slot})
-		b := e.app.Build(now, e.tail, part, false)
+		b := e.app.Build(now, consensus.Proposal{
+			Parent: e.tail, Engine: part, Epoch: e.boot.Members.Epoch, Members: e.tail.Header.MembersHash,
+		})
 		if b == nil {
 			return
 		}

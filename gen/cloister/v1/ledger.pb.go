@@ -2182,6 +2182,183 @@ func (x *ConsistencyResponse) GetPath() [][]byte {
 	return nil
 }
 
+type RegistrationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Application   []byte                 `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"` // encoded wire/node.Application
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistrationRequest) Reset() {
+	*x = RegistrationRequest{}
+	mi := &file_cloister_v1_ledger_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistrationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistrationRequest) ProtoMessage() {}
+
+func (x *RegistrationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cloister_v1_ledger_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistrationRequest.ProtoReflect.Descriptor instead.
+func (*RegistrationRequest) Descriptor() ([]byte, []int) {
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *RegistrationRequest) GetApplication() []byte {
+	if x != nil {
+		return x.Application
+	}
+	return nil
+}
+
+type RegistrationResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payload       []byte                 `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"` // of family node, for the operator to sign within minutes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RegistrationResponse) Reset() {
+	*x = RegistrationResponse{}
+	mi := &file_cloister_v1_ledger_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RegistrationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RegistrationResponse) ProtoMessage() {}
+
+func (x *RegistrationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cloister_v1_ledger_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RegistrationResponse.ProtoReflect.Descriptor instead.
+func (*RegistrationResponse) Descriptor() ([]byte, []int) {
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *RegistrationResponse) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+type HandoversRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromEpoch     uint64                 `protobuf:"varint,1,opt,name=from_epoch,json=fromEpoch,proto3" json:"from_epoch,omitempty"` // the first one wanted is from this epoch to the next; 0 is 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoversRequest) Reset() {
+	*x = HandoversRequest{}
+	mi := &file_cloister_v1_ledger_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoversRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoversRequest) ProtoMessage() {}
+
+func (x *HandoversRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cloister_v1_ledger_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoversRequest.ProtoReflect.Descriptor instead.
+func (*HandoversRequest) Descriptor() ([]byte, []int) {
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *HandoversRequest) GetFromEpoch() uint64 {
+	if x != nil {
+		return x.FromEpoch
+	}
+	return 0
+}
+
+type HandoversResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Encoded wire.Handover, at most 64; empty if this epoch is the newest.
+	Handovers     [][]byte `protobuf:"bytes,1,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoversResponse) Reset() {
+	*x = HandoversResponse{}
+	mi := &file_cloister_v1_ledger_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoversResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoversResponse) ProtoMessage() {}
+
+func (x *HandoversResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cloister_v1_ledger_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoversResponse.ProtoReflect.Descriptor instead.
+func (*HandoversResponse) Descriptor() ([]byte, []int) {
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *HandoversResponse) GetHandovers() [][]byte {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
 type GenesisRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2190,7 +2367,7 @@ type GenesisRequest struct {
 
 func (x *GenesisRequest) Reset() {
 	*x = GenesisRequest{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[30]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2379,7 @@ func (x *GenesisRequest) String() string {
 func (*GenesisRequest) ProtoMessage() {}
 
 func (x *GenesisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[30]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2392,7 @@ func (x *GenesisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisRequest.ProtoReflect.Descriptor instead.
 func (*GenesisRequest) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{30}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{34}
 }
 
 type GenesisResponse struct {
@@ -2228,7 +2405,7 @@ type GenesisResponse struct {
 
 func (x *GenesisResponse) Reset() {
 	*x = GenesisResponse{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[31]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2240,7 +2417,7 @@ func (x *GenesisResponse) String() string {
 func (*GenesisResponse) ProtoMessage() {}
 
 func (x *GenesisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[31]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2253,7 +2430,7 @@ func (x *GenesisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GenesisResponse.ProtoReflect.Descriptor instead.
 func (*GenesisResponse) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{31}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GenesisResponse) GetFile() []byte {
@@ -2278,7 +2455,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[32]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2290,7 +2467,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[32]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2303,7 +2480,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{32}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{36}
 }
 
 type StatusResponse struct {
@@ -2327,7 +2504,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[33]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2339,7 +2516,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[33]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2352,7 +2529,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{33}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *StatusResponse) GetHostVersion() string {
@@ -2463,7 +2640,7 @@ type CoreStatus struct {
 
 func (x *CoreStatus) Reset() {
 	*x = CoreStatus{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[34]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2652,7 @@ func (x *CoreStatus) String() string {
 func (*CoreStatus) ProtoMessage() {}
 
 func (x *CoreStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[34]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2665,7 @@ func (x *CoreStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoreStatus.ProtoReflect.Descriptor instead.
 func (*CoreStatus) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{34}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CoreStatus) GetVersion() string {
@@ -2658,7 +2835,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[35]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2670,7 +2847,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[35]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2683,7 +2860,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{35}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Peer) GetNodeId() string {
@@ -2853,7 +3030,16 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\")\n" +
 	"\x13ConsistencyResponse\x12\x12\n" +
-	"\x04path\x18\x01 \x03(\fR\x04path\"\x10\n" +
+	"\x04path\x18\x01 \x03(\fR\x04path\"7\n" +
+	"\x13RegistrationRequest\x12 \n" +
+	"\vapplication\x18\x01 \x01(\fR\vapplication\"0\n" +
+	"\x14RegistrationResponse\x12\x18\n" +
+	"\apayload\x18\x01 \x01(\fR\apayload\"1\n" +
+	"\x10HandoversRequest\x12\x1d\n" +
+	"\n" +
+	"from_epoch\x18\x01 \x01(\x04R\tfromEpoch\"1\n" +
+	"\x11HandoversResponse\x12\x1c\n" +
+	"\thandovers\x18\x01 \x03(\fR\thandovers\"\x10\n" +
 	"\x0eGenesisRequest\"@\n" +
 	"\x0fGenesisResponse\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\x12\x19\n" +
@@ -2918,7 +3104,7 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\vReceiptKind\x12\x1c\n" +
 	"\x18RECEIPT_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14RECEIPT_KIND_ORDERED\x10\x01\x12\x19\n" +
-	"\x15RECEIPT_KIND_EXECUTED\x10\x022\xa0\b\n" +
+	"\x15RECEIPT_KIND_EXECUTED\x10\x022\xc6\t\n" +
 	"\x06Ledger\x12A\n" +
 	"\x06Submit\x12\x1a.cloister.v1.SubmitRequest\x1a\x1b.cloister.v1.SubmitResponse\x12U\n" +
 	"\vTransaction\x12\x1f.cloister.v1.TransactionRequest\x1a .cloister.v1.TransactionResponse\"\x03\x90\x02\x01\x12C\n" +
@@ -2932,7 +3118,9 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\n" +
 	"StateProof\x12\x1e.cloister.v1.StateProofRequest\x1a\x1f.cloister.v1.StateProofResponse\"\x03\x90\x02\x01\x12I\n" +
 	"\aReceipt\x12\x1b.cloister.v1.ReceiptRequest\x1a\x1c.cloister.v1.ReceiptResponse\"\x03\x90\x02\x01\x12U\n" +
-	"\vConsistency\x12\x1f.cloister.v1.ConsistencyRequest\x1a .cloister.v1.ConsistencyResponse\"\x03\x90\x02\x01\x12I\n" +
+	"\vConsistency\x12\x1f.cloister.v1.ConsistencyRequest\x1a .cloister.v1.ConsistencyResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\tHandovers\x12\x1d.cloister.v1.HandoversRequest\x1a\x1e.cloister.v1.HandoversResponse\"\x03\x90\x02\x01\x12S\n" +
+	"\fRegistration\x12 .cloister.v1.RegistrationRequest\x1a!.cloister.v1.RegistrationResponse\x12I\n" +
 	"\aGenesis\x12\x1b.cloister.v1.GenesisRequest\x1a\x1c.cloister.v1.GenesisResponse\"\x03\x90\x02\x01\x12F\n" +
 	"\x06Status\x12\x1a.cloister.v1.StatusRequest\x1a\x1b.cloister.v1.StatusResponse\"\x03\x90\x02\x01B%Z#cloister/gen/cloister/v1;cloisterv1b\x06proto3"
 
@@ -2949,47 +3137,51 @@ func file_cloister_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_cloister_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cloister_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_cloister_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_cloister_v1_ledger_proto_goTypes = []any{
-	(SubmitMode)(0),             // 0: cloister.v1.SubmitMode
-	(State)(0),                  // 1: cloister.v1.State
-	(ReceiptKind)(0),            // 2: cloister.v1.ReceiptKind
-	(*Fault)(nil),               // 3: cloister.v1.Fault
-	(*SubmitRequest)(nil),       // 4: cloister.v1.SubmitRequest
-	(*SubmitResponse)(nil),      // 5: cloister.v1.SubmitResponse
-	(*TransactionStatus)(nil),   // 6: cloister.v1.TransactionStatus
-	(*Result)(nil),              // 7: cloister.v1.Result
-	(*TransactionRequest)(nil),  // 8: cloister.v1.TransactionRequest
-	(*TransactionResponse)(nil), // 9: cloister.v1.TransactionResponse
-	(*SealedHeader)(nil),        // 10: cloister.v1.SealedHeader
-	(*Cover)(nil),               // 11: cloister.v1.Cover
-	(*BlockRequest)(nil),        // 12: cloister.v1.BlockRequest
-	(*BlockResponse)(nil),       // 13: cloister.v1.BlockResponse
-	(*HeadersRequest)(nil),      // 14: cloister.v1.HeadersRequest
-	(*HeadersResponse)(nil),     // 15: cloister.v1.HeadersResponse
-	(*BlocksRequest)(nil),       // 16: cloister.v1.BlocksRequest
-	(*BlocksResponse)(nil),      // 17: cloister.v1.BlocksResponse
-	(*EntryRequest)(nil),        // 18: cloister.v1.EntryRequest
-	(*EntryResponse)(nil),       // 19: cloister.v1.EntryResponse
-	(*EntryRecord)(nil),         // 20: cloister.v1.EntryRecord
-	(*ChainRequest)(nil),        // 21: cloister.v1.ChainRequest
-	(*ChainResponse)(nil),       // 22: cloister.v1.ChainResponse
-	(*EntriesRequest)(nil),      // 23: cloister.v1.EntriesRequest
-	(*EntriesResponse)(nil),     // 24: cloister.v1.EntriesResponse
-	(*AccountRequest)(nil),      // 25: cloister.v1.AccountRequest
-	(*AccountResponse)(nil),     // 26: cloister.v1.AccountResponse
-	(*StateProofRequest)(nil),   // 27: cloister.v1.StateProofRequest
-	(*StateProofResponse)(nil),  // 28: cloister.v1.StateProofResponse
-	(*ReceiptRequest)(nil),      // 29: cloister.v1.ReceiptRequest
-	(*ReceiptResponse)(nil),     // 30: cloister.v1.ReceiptResponse
-	(*ConsistencyRequest)(nil),  // 31: cloister.v1.ConsistencyRequest
-	(*ConsistencyResponse)(nil), // 32: cloister.v1.ConsistencyResponse
-	(*GenesisRequest)(nil),      // 33: cloister.v1.GenesisRequest
-	(*GenesisResponse)(nil),     // 34: cloister.v1.GenesisResponse
-	(*StatusRequest)(nil),       // 35: cloister.v1.StatusRequest
-	(*StatusResponse)(nil),      // 36: cloister.v1.StatusResponse
-	(*CoreStatus)(nil),          // 37: cloister.v1.CoreStatus
-	(*Peer)(nil),                // 38: cloister.v1.Peer
+	(SubmitMode)(0),              // 0: cloister.v1.SubmitMode
+	(State)(0),                   // 1: cloister.v1.State
+	(ReceiptKind)(0),             // 2: cloister.v1.ReceiptKind
+	(*Fault)(nil),                // 3: cloister.v1.Fault
+	(*SubmitRequest)(nil),        // 4: cloister.v1.SubmitRequest
+	(*SubmitResponse)(nil),       // 5: cloister.v1.SubmitResponse
+	(*TransactionStatus)(nil),    // 6: cloister.v1.TransactionStatus
+	(*Result)(nil),               // 7: cloister.v1.Result
+	(*TransactionRequest)(nil),   // 8: cloister.v1.TransactionRequest
+	(*TransactionResponse)(nil),  // 9: cloister.v1.TransactionResponse
+	(*SealedHeader)(nil),         // 10: cloister.v1.SealedHeader
+	(*Cover)(nil),                // 11: cloister.v1.Cover
+	(*BlockRequest)(nil),         // 12: cloister.v1.BlockRequest
+	(*BlockResponse)(nil),        // 13: cloister.v1.BlockResponse
+	(*HeadersRequest)(nil),       // 14: cloister.v1.HeadersRequest
+	(*HeadersResponse)(nil),      // 15: cloister.v1.HeadersResponse
+	(*BlocksRequest)(nil),        // 16: cloister.v1.BlocksRequest
+	(*BlocksResponse)(nil),       // 17: cloister.v1.BlocksResponse
+	(*EntryRequest)(nil),         // 18: cloister.v1.EntryRequest
+	(*EntryResponse)(nil),        // 19: cloister.v1.EntryResponse
+	(*EntryRecord)(nil),          // 20: cloister.v1.EntryRecord
+	(*ChainRequest)(nil),         // 21: cloister.v1.ChainRequest
+	(*ChainResponse)(nil),        // 22: cloister.v1.ChainResponse
+	(*EntriesRequest)(nil),       // 23: cloister.v1.EntriesRequest
+	(*EntriesResponse)(nil),      // 24: cloister.v1.EntriesResponse
+	(*AccountRequest)(nil),       // 25: cloister.v1.AccountRequest
+	(*AccountResponse)(nil),      // 26: cloister.v1.AccountResponse
+	(*StateProofRequest)(nil),    // 27: cloister.v1.StateProofRequest
+	(*StateProofResponse)(nil),   // 28: cloister.v1.StateProofResponse
+	(*ReceiptRequest)(nil),       // 29: cloister.v1.ReceiptRequest
+	(*ReceiptResponse)(nil),      // 30: cloister.v1.ReceiptResponse
+	(*ConsistencyRequest)(nil),   // 31: cloister.v1.ConsistencyRequest
+	(*ConsistencyResponse)(nil),  // 32: cloister.v1.ConsistencyResponse
+	(*RegistrationRequest)(nil),  // 33: cloister.v1.RegistrationRequest
+	(*RegistrationResponse)(nil), // 34: cloister.v1.RegistrationResponse
+	(*HandoversRequest)(nil),     // 35: cloister.v1.HandoversRequest
+	(*HandoversResponse)(nil),    // 36: cloister.v1.HandoversResponse
+	(*GenesisRequest)(nil),       // 37: cloister.v1.GenesisRequest
+	(*GenesisResponse)(nil),      // 38: cloister.v1.GenesisResponse
+	(*StatusRequest)(nil),        // 39: cloister.v1.StatusRequest
+	(*StatusResponse)(nil),       // 40: cloister.v1.StatusResponse
+	(*CoreStatus)(nil),           // 41: cloister.v1.CoreStatus
+	(*Peer)(nil),                 // 42: cloister.v1.Peer
 }
 var file_cloister_v1_ledger_proto_depIdxs = []int32{
 	0,  // 0: cloister.v1.SubmitRequest.mode:type_name -> cloister.v1.SubmitMode
@@ -3004,8 +3196,8 @@ var file_cloister_v1_ledger_proto_depIdxs = []int32{
 	20, // 9: cloister.v1.EntryResponse.entry:type_name -> cloister.v1.EntryRecord
 	20, // 10: cloister.v1.EntriesResponse.entries:type_name -> cloister.v1.EntryRecord
 	2,  // 11: cloister.v1.ReceiptRequest.kind:type_name -> cloister.v1.ReceiptKind
-	37, // 12: cloister.v1.StatusResponse.core:type_name -> cloister.v1.CoreStatus
-	38, // 13: cloister.v1.CoreStatus.peers:type_name -> cloister.v1.Peer
+	41, // 12: cloister.v1.StatusResponse.core:type_name -> cloister.v1.CoreStatus
+	42, // 13: cloister.v1.CoreStatus.peers:type_name -> cloister.v1.Peer
 	4,  // 14: cloister.v1.Ledger.Submit:input_type -> cloister.v1.SubmitRequest
 	8,  // 15: cloister.v1.Ledger.Transaction:input_type -> cloister.v1.TransactionRequest
 	12, // 16: cloister.v1.Ledger.Block:input_type -> cloister.v1.BlockRequest
@@ -3018,24 +3210,28 @@ var file_cloister_v1_ledger_proto_depIdxs = []int32{
 	27, // 23: cloister.v1.Ledger.StateProof:input_type -> cloister.v1.StateProofRequest
 	29, // 24: cloister.v1.Ledger.Receipt:input_type -> cloister.v1.ReceiptRequest
 	31, // 25: cloister.v1.Ledger.Consistency:input_type -> cloister.v1.ConsistencyRequest
-	33, // 26: cloister.v1.Ledger.Genesis:input_type -> cloister.v1.GenesisRequest
-	35, // 27: cloister.v1.Ledger.Status:input_type -> cloister.v1.StatusRequest
-	5,  // 28: cloister.v1.Ledger.Submit:output_type -> cloister.v1.SubmitResponse
-	9,  // 29: cloister.v1.Ledger.Transaction:output_type -> cloister.v1.TransactionResponse
-	13, // 30: cloister.v1.Ledger.Block:output_type -> cloister.v1.BlockResponse
-	15, // 31: cloister.v1.Ledger.Headers:output_type -> cloister.v1.HeadersResponse
-	17, // 32: cloister.v1.Ledger.Blocks:output_type -> cloister.v1.BlocksResponse
-	19, // 33: cloister.v1.Ledger.Entry:output_type -> cloister.v1.EntryResponse
-	22, // 34: cloister.v1.Ledger.Chain:output_type -> cloister.v1.ChainResponse
-	24, // 35: cloister.v1.Ledger.Entries:output_type -> cloister.v1.EntriesResponse
-	26, // 36: cloister.v1.Ledger.Account:output_type -> cloister.v1.AccountResponse
-	28, // 37: cloister.v1.Ledger.StateProof:output_type -> cloister.v1.StateProofResponse
-	30, // 38: cloister.v1.Ledger.Receipt:output_type -> cloister.v1.ReceiptResponse
-	32, // 39: cloister.v1.Ledger.Consistency:output_type -> cloister.v1.ConsistencyResponse
-	34, // 40: cloister.v1.Ledger.Genesis:output_type -> cloister.v1.GenesisResponse
-	36, // 41: cloister.v1.Ledger.Status:output_type -> cloister.v1.StatusResponse
-	28, // [28:42] is the sub-list for method output_type
-	14, // [14:28] is the sub-list for method input_type
+	35, // 26: cloister.v1.Ledger.Handovers:input_type -> cloister.v1.HandoversRequest
+	33, // 27: cloister.v1.Ledger.Registration:input_type -> cloister.v1.RegistrationRequest
+	37, // 28: cloister.v1.Ledger.Genesis:input_type -> cloister.v1.GenesisRequest
+	39, // 29: cloister.v1.Ledger.Status:input_type -> cloister.v1.StatusRequest
+	5,  // 30: cloister.v1.Ledger.Submit:output_type -> cloister.v1.SubmitResponse
+	9,  // 31: cloister.v1.Ledger.Transaction:output_type -> cloister.v1.TransactionResponse
+	13, // 32: cloister.v1.Ledger.Block:output_type -> cloister.v1.BlockResponse
+	15, // 33: cloister.v1.Ledger.Headers:output_type -> cloister.v1.HeadersResponse
+	17, // 34: cloister.v1.Ledger.Blocks:output_type -> cloister.v1.BlocksResponse
+	19, // 35: cloister.v1.Ledger.Entry:output_type -> cloister.v1.EntryResponse
+	22, // 36: cloister.v1.Ledger.Chain:output_type -> cloister.v1.ChainResponse
+	24, // 37: cloister.v1.Ledger.Entries:output_type -> cloister.v1.EntriesResponse
+	26, // 38: cloister.v1.Ledger.Account:output_type -> cloister.v1.AccountResponse
+	28, // 39: cloister.v1.Ledger.StateProof:output_type -> cloister.v1.StateProofResponse
+	30, // 40: cloister.v1.Ledger.Receipt:output_type -> cloister.v1.ReceiptResponse
+	32, // 41: cloister.v1.Ledger.Consistency:output_type -> cloister.v1.ConsistencyResponse
+	36, // 42: cloister.v1.Ledger.Handovers:output_type -> cloister.v1.HandoversResponse
+	34, // 43: cloister.v1.Ledger.Registration:output_type -> cloister.v1.RegistrationResponse
+	38, // 44: cloister.v1.Ledger.Genesis:output_type -> cloister.v1.GenesisResponse
+	40, // 45: cloister.v1.Ledger.Status:output_type -> cloister.v1.StatusResponse
+	30, // [30:46] is the sub-list for method output_type
+	14, // [14:30] is the sub-list for method input_type
 	14, // [14:14] is the sub-list for extension type_name
 	14, // [14:14] is the sub-list for extension extendee
 	0,  // [0:14] is the sub-list for field type_name
@@ -3061,7 +3257,7 @@ func file_cloister_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cloister_v1_ledger_proto_rawDesc), len(file_cloister_v1_ledger_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   36,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -137,6 +137,7 @@ func (l *Ledger) append(sealed bool) uint64 {
 	h.Engine = wire.Marshal(struct {
 		_          struct{} `cbor:",toarray"`
 		View, Slot uint64
+		Next       wire.Hash
 	}{View: 3, Slot: 1})
 	txs := l.pool
 	l.pool, l.pooled = nil, map[wire.Hash]bool{}

@@ -243,8 +243,13 @@ func consistency(list []wire.Hash, m int, whole bool) []wire.Hash {
 	return append(consistency(list[k:], m-k, false), merkle.Root(list[:k]))
 }
 
+// Handover implements api.Archive: the members of these ledgers never change.
+func (l *Ledger) Handover(epoch uint64) (header, seal []byte, err error) {
+	return nil, nil, wire.Faultf(wire.ErrNotFound, "epoch %d was not handed over", epoch)
+}
+
 // Receipt implements api.Archive.
-func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
+func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) (*receipt.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	tx := l.txs[id]
@@ -264,7 +269,7 @@ func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
 		r.Cover = &receipt.Cover{Header: seal.Header, Path: merkle.Path(l.headerLeaves()[:seal.Height], int(b.Height))}
 	}
 	if kind != receipt.Executed {
-		return receipt.Encode(r), nil
+		return r, nil
 	}
 	after := l.blocks[seal.header.ExecHeight]
 	var roots []wire.Hash
@@ -277,7 +282,7 @@ func (l *Ledger) Receipt(id wire.Hash, kind receipt.Kind) ([]byte, error) {
 		BlockRoot: merkle.Root(leaves(b.results)), BlockPath: merkle.Path(roots, int(b.Height)),
 		Exec: receipt.Exec{Height: after.exec.Height, StateRoot: after.exec.StateRoot, ResultsRoot: after.exec.ResultsRoot},
 	}
-	return receipt.Encode(r), nil
+	return r, nil
 }
 
 // visible is the entries of a chain that reads see. mu is held.

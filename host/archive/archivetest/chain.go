@@ -102,8 +102,11 @@ func (c *Chain) seal(hash wire.Hash) []byte {
 	return wire.Marshal(s)
 }
 
-// VerifySeal has the shape of receipt.VerifySeal: every member must have signed.
-func VerifySeal(set *wire.MemberSet, _ *wire.Header, hash wire.Hash, seal []byte) error {
+// Rules judge the seals of these chains, whose members never change: every one
+// must have signed.
+var Rules = wire.SealRules{Seal: verifySeal}
+
+func verifySeal(set *wire.MemberSet, _ *wire.Header, hash wire.Hash, seal []byte) error {
 	s, err := wire.DecodeSeal(seal)
 	if err != nil || len(s.Sigs) != len(set.Members) {
 		return wire.Faultf(wire.ErrSealInvalid, "%d signatures: %v", len(set.Members), err)

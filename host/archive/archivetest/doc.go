@@ -3,5 +3,5 @@
 //
 // It is for tests of what stands behind the core and must never be linked into
 // a program. Its state roots are made up and its seals are of a form of its own
-// (VerifySeal judges them), since the host looks into neither.
+// (Rules judge them), since the host looks into neither.
 package archivetest

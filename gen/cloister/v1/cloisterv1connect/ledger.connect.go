@@ -74,6 +74,10 @@ const (
 	LedgerReceiptProcedure = "/cloister.v1.Ledger/Receipt"
 	// LedgerConsistencyProcedure is the fully-qualified name of the Ledger's Consistency RPC.
 	LedgerConsistencyProcedure = "/cloister.v1.Ledger/Consistency"
+	// LedgerHandoversProcedure is the fully-qualified name of the Ledger's Handovers RPC.
+	LedgerHandoversProcedure = "/cloister.v1.Ledger/Handovers"
+	// LedgerRegistrationProcedure is the fully-qualified name of the Ledger's Registration RPC.
+	LedgerRegistrationProcedure = "/cloister.v1.Ledger/Registration"
 	// LedgerGenesisProcedure is the fully-qualified name of the Ledger's Genesis RPC.
 	LedgerGenesisProcedure = "/cloister.v1.Ledger/Genesis"
 	// LedgerStatusProcedure is the fully-qualified name of the Ledger's Status RPC.
@@ -109,6 +113,12 @@ type LedgerClient interface {
 	Receipt(context.Context, *connect.Request[v1.ReceiptRequest]) (*connect.Response[v1.ReceiptResponse], error)
 	// Consistency proves that one history of headers begins another.
 	Consistency(context.Context, *connect.Request[v1.ConsistencyRequest]) (*connect.Response[v1.ConsistencyResponse], error)
+	// Handovers shows how one member set passed the ordering of blocks on to the
+	// next, oldest first.
+	Handovers(context.Context, *connect.Request[v1.HandoversRequest]) (*connect.Response[v1.HandoversResponse], error)
+	// Registration has the host's core make what its operator registers it with.
+	// Served to programs on the same machine only.
+	Registration(context.Context, *connect.Request[v1.RegistrationRequest]) (*connect.Response[v1.RegistrationResponse], error)
 	// Genesis returns the genesis file. Whoever takes it from here trusts this
 	// host with everything; compare the chain id with one from elsewhere.
 	Genesis(context.Context, *connect.Request[v1.GenesisRequest]) (*connect.Response[v1.GenesisResponse], error)
@@ -209,6 +219,19 @@ func NewLedgerClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		handovers: connect.NewClient[v1.HandoversRequest, v1.HandoversResponse](
+			httpClient,
+			baseURL+LedgerHandoversProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Handovers")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		registration: connect.NewClient[v1.RegistrationRequest, v1.RegistrationResponse](
+			httpClient,
+			baseURL+LedgerRegistrationProcedure,
+			connect.WithSchema(ledgerMethods.ByName("Registration")),
+			connect.WithClientOptions(opts...),
+		),
 		genesis: connect.NewClient[v1.GenesisRequest, v1.GenesisResponse](
 			httpClient,
 			baseURL+LedgerGenesisProcedure,
@@ -228,20 +251,22 @@ func NewLedgerClient(httpClient connect.HTTPClient, baseURL string, opts ...conn
 
 // ledgerClient implements LedgerClient.
 type ledgerClient struct {
-	submit      *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
-	transaction *connect.Client[v1.TransactionRequest, v1.TransactionResponse]
-	block       *connect.Client[v1.BlockRequest, v1.BlockResponse]
-	headers     *connect.Client[v1.HeadersRequest, v1.HeadersResponse]
-	blocks      *connect.Client[v1.BlocksRequest, v1.BlocksResponse]
-	entry       *connect.Client[v1.EntryRequest, v1.EntryResponse]
-	chain       *connect.Client[v1.ChainRequest, v1.ChainResponse]
-	entries     *connect.Client[v1.EntriesRequest, v1.EntriesResponse]
-	account     *connect.Client[v1.AccountRequest, v1.AccountResponse]
-	stateProof  *connect.Client[v1.StateProofRequest, v1.StateProofResponse]
-	receipt     *connect.Client[v1.ReceiptRequest, v1.ReceiptResponse]
-	consistency *connect.Client[v1.ConsistencyRequest, v1.ConsistencyResponse]
-	genesis     *connect.Client[v1.GenesisRequest, v1.GenesisResponse]
-	status      *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	submit       *connect.Client[v1.SubmitRequest, v1.SubmitResponse]
+	transaction  *connect.Client[v1.TransactionRequest, v1.TransactionResponse]
+	block        *connect.Client[v1.BlockRequest, v1.BlockResponse]
+	headers      *connect.Client[v1.HeadersRequest, v1.HeadersResponse]
+	blocks       *connect.Client[v1.BlocksRequest, v1.BlocksResponse]
+	entry        *connect.Client[v1.EntryRequest, v1.EntryResponse]
+	chain        *connect.Client[v1.ChainRequest, v1.ChainResponse]
+	entries      *connect.Client[v1.EntriesRequest, v1.EntriesResponse]
+	account      *connect.Client[v1.AccountRequest, v1.AccountResponse]
+	stateProof   *connect.Client[v1.StateProofRequest, v1.StateProofResponse]
+	receipt      *connect.Client[v1.ReceiptRequest, v1.ReceiptResponse]
+	consistency  *connect.Client[v1.ConsistencyRequest, v1.ConsistencyResponse]
+	handovers    *connect.Client[v1.HandoversRequest, v1.HandoversResponse]
+	registration *connect.Client[v1.RegistrationRequest, v1.RegistrationResponse]
+	genesis      *connect.Client[v1.GenesisRequest, v1.GenesisResponse]
+	status       *connect.Client[v1.StatusRequest, v1.StatusResponse]
 }
 
 // Submit calls cloister.v1.Ledger.Submit.
@@ -304,6 +329,16 @@ func (c *ledgerClient) Consistency(ctx context.Context, req *connect.Request[v1.
 	return c.consistency.CallUnary(ctx, req)
 }
 
+// Handovers calls cloister.v1.Ledger.Handovers.
+func (c *ledgerClient) Handovers(ctx context.Context, req *connect.Request[v1.HandoversRequest]) (*connect.Response[v1.HandoversResponse], error) {
+	return c.handovers.CallUnary(ctx, req)
+}
+
+// Registration calls cloister.v1.Ledger.Registration.
+func (c *ledgerClient) Registration(ctx context.Context, req *connect.Request[v1.RegistrationRequest]) (*connect.Response[v1.RegistrationResponse], error) {
+	return c.registration.CallUnary(ctx, req)
+}
+
 // Genesis calls cloister.v1.Ledger.Genesis.
 func (c *ledgerClient) Genesis(ctx context.Context, req *connect.Request[v1.GenesisRequest]) (*connect.Response[v1.GenesisResponse], error) {
 	return c.genesis.CallUnary(ctx, req)
@@ -343,6 +378,12 @@ type LedgerHandler interface {
 	Receipt(context.Context, *connect.Request[v1.ReceiptRequest]) (*connect.Response[v1.ReceiptResponse], error)
 	// Consistency proves that one history of headers begins another.
 	Consistency(context.Context, *connect.Request[v1.ConsistencyRequest]) (*connect.Response[v1.ConsistencyResponse], error)
+	// Handovers shows how one member set passed the ordering of blocks on to the
+	// next, oldest first.
+	Handovers(context.Context, *connect.Request[v1.HandoversRequest]) (*connect.Response[v1.HandoversResponse], error)
+	// Registration has the host's core make what its operator registers it with.
+	// Served to programs on the same machine only.
+	Registration(context.Context, *connect.Request[v1.RegistrationRequest]) (*connect.Response[v1.RegistrationResponse], error)
 	// Genesis returns the genesis file. Whoever takes it from here trusts this
 	// host with everything; compare the chain id with one from elsewhere.
 	Genesis(context.Context, *connect.Request[v1.GenesisRequest]) (*connect.Response[v1.GenesisResponse], error)
@@ -439,6 +480,19 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	ledgerHandoversHandler := connect.NewUnaryHandler(
+		LedgerHandoversProcedure,
+		svc.Handovers,
+		connect.WithSchema(ledgerMethods.ByName("Handovers")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	ledgerRegistrationHandler := connect.NewUnaryHandler(
+		LedgerRegistrationProcedure,
+		svc.Registration,
+		connect.WithSchema(ledgerMethods.ByName("Registration")),
+		connect.WithHandlerOptions(opts...),
+	)
 	ledgerGenesisHandler := connect.NewUnaryHandler(
 		LedgerGenesisProcedure,
 		svc.Genesis,
@@ -479,6 +533,10 @@ func NewLedgerHandler(svc LedgerHandler, opts ...connect.HandlerOption) (string,
 			ledgerReceiptHandler.ServeHTTP(w, r)
 		case LedgerConsistencyProcedure:
 			ledgerConsistencyHandler.ServeHTTP(w, r)
+		case LedgerHandoversProcedure:
+			ledgerHandoversHandler.ServeHTTP(w, r)
+		case LedgerRegistrationProcedure:
+			ledgerRegistrationHandler.ServeHTTP(w, r)
 		case LedgerGenesisProcedure:
 			ledgerGenesisHandler.ServeHTTP(w, r)
 		case LedgerStatusProcedure:
@@ -538,6 +596,14 @@ func (UnimplementedLedgerHandler) Receipt(context.Context, *connect.Request[v1.R
 
 func (UnimplementedLedgerHandler) Consistency(context.Context, *connect.Request[v1.ConsistencyRequest]) (*connect.Response[v1.ConsistencyResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cloister.v1.Ledger.Consistency is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Handovers(context.Context, *connect.Request[v1.HandoversRequest]) (*connect.Response[v1.HandoversResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cloister.v1.Ledger.Handovers is not implemented"))
+}
+
+func (UnimplementedLedgerHandler) Registration(context.Context, *connect.Request[v1.RegistrationRequest]) (*connect.Response[v1.RegistrationResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("cloister.v1.Ledger.Registration is not implemented"))
 }
 
 func (UnimplementedLedgerHandler) Genesis(context.Context, *connect.Request[v1.GenesisRequest]) (*connect.Response[v1.GenesisResponse], error) {
