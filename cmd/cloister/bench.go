@@ -23,6 +23,7 @@ func benchCommand(a *app) *cobra.Command {
 	o := bench.Options{}
 	var validators int
 	var attach bool
+	hardware := hardwareFlag(hardwareSimulated)
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure throughput, latency and cost of a network",
@@ -55,11 +56,12 @@ moment a transaction was due. A sample of receipts is verified afterwards.`,
 				}
 				return a.measure(cmd.Context(), c, key, o)
 			}
-			return a.benchOwn(cmd.Context(), validators, o)
+			return a.benchOwn(cmd.Context(), validators, hardware, o)
 		},
 	}
 	f := c.Flags()
 	f.IntVar(&validators, "validators", 3, "validators of the network that is started")
+	f.Var(&hardware, "hardware", "what the cores of that network run on: simulated, or none")
 	f.BoolVar(&attach, "attach", false, "measure the network in force instead of starting one")
 	f.StringVar(&o.Mode, "mode", bench.Closed, "closed: --inflight transactions unsealed at any time; open: --rate a second")
 	f.StringVar(&o.Kind, "kind", bench.Entries, "entries or transfers")
@@ -73,14 +75,14 @@ moment a transaction was due. A sample of receipts is verified afterwards.`,
 }
 
 // benchOwn measures a network made for it.
-func (a *app) benchOwn(ctx context.Context, validators int, o bench.Options) error {
+func (a *app) benchOwn(ctx context.Context, validators int, hardware hardwareFlag, o bench.Options) error {
 	home, err := os.MkdirTemp("", "cloister-bench-")
 	if err != nil {
 		return fileError("create", os.TempDir(), err)
 	}
 	defer os.RemoveAll(home)
 	a.note("starting %d validators", validators)
-	d := &devRun{a: a, home: home, firstPort: devnet.FirstPort, validators: validators, chosen: true}
+	d := &devRun{a: a, home: home, firstPort: devnet.FirstPort, validators: validators, hardware: hardware, chosen: true}
 	ps, err := d.launch(ctx)
 	if err != nil {
 		return err
