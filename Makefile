@@ -1,4 +1,5 @@
-# Everything here needs only Go and a POSIX shell; `make race` also a C compiler.
+# Everything here needs only Go and a POSIX shell; the tests also a software TPM,
+# which is installed where that is possible; `make race` also a C compiler.
 
 GO         ?= go
 GO_MINIMUM := 1.26
@@ -7,26 +8,30 @@ FUZZTIME   ?= 30s
 TIMEOUT    ?= 15m
 SEEDS      ?= 2000
 FIRST      ?= 1
+PROGRAMS   ?= ./cmd/...
 
-# The trusted program is built without cgo, paths and version-control stamps,
-# so that the same source gives the same bytes and so the same measurement.
-BUILD := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false
+# The same source and the same version of Go give the same bytes, in any folder
+# and for anyone, and so the same measurement: no cgo, no paths, no stamps of
+# version control, no build id, one level of the processor. GOFLAGS is set to
+# what is given anyway, because an empty one would let the user's own back in.
+BUILD := CGO_ENABLED=0 GOAMD64=v1 GOFLAGS=-trimpath $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
 TEST  := CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT)
 
-.PHONY: help demo build test lint fuzz race sim bench clean go-version
+.PHONY: help demo build test lint fuzz race sim bench clean go-version swtpm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: build ## the guided tour: three validators, a tree notarized, a receipt verified offline
+	@scripts/install-swtpm.sh || echo "The tour goes on without its TPM part."
 	@scripts/demo.sh
 
-build: go-version ## bin/cloister and bin/cloister-core
+build: go-version ## bin/cloister, bin/cloister-core and bin/cloister-simtee, reproducibly
 	@mkdir -p bin
-	$(BUILD) -o bin/ ./cmd/...
+	$(BUILD) -o bin/ $(PROGRAMS)
 
 # Suites that start real processes take the programs from CLOISTER_BIN.
-test: build ## every test, with the fuzz targets' seed corpora
+test: build swtpm ## every test, with the fuzz targets' seed corpora
 	CLOISTER_BIN="$(CURDIR)/bin" $(TEST) ./...
 
 lint: go-version .tools/golangci-lint-$(GOLANGCI) ## gofmt, go vet, golangci-lint
@@ -43,7 +48,7 @@ lint: go-version .tools/golangci-lint-$(GOLANGCI) ## gofmt, go vet, golangci-lin
 fuzz: go-version ## every fuzz target for FUZZTIME (30s) each
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz.sh
 
-race: build ## every test under the race detector; needs a C compiler
+race: build swtpm ## every test under the race detector; needs a C compiler
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "the race detector needs a C compiler; on Debian or Ubuntu: apt-get install gcc libc6-dev"; exit 1; }
 	CLOISTER_BIN="$(CURDIR)/bin" CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
 
@@ -55,6 +60,9 @@ bench: go-version ## every Go benchmark once
 
 clean: ## remove built programs and tools, never a network's home
 	rm -rf bin .tools
+
+swtpm:
+	@scripts/install-swtpm.sh
 
 go-version:
 	@scripts/go-version.sh "$(GO)" "$(GO_MINIMUM)"

@@ -299,7 +299,7 @@ func (n *Node) attend() {
 		slot := at.Slot
 		n.keep(func() {
 			if n.membership.slot == slot && n.engine == nil {
-				n.startEngine(nil)
+				n.startEngine(nil, true)
 			}
 		})
 	case m.slot != 0 && n.engine != nil && n.members.Epoch > n.seated(m.slot) && m.sealed >= n.members.Epoch:
@@ -307,8 +307,9 @@ func (n *Node) attend() {
 	}
 }
 
-// startEngine boots an engine in the node's slot. log is what it wrote there before.
-func (n *Node) startEngine(log []step.Record) {
+// startEngine boots an engine in the node's slot. log is what it wrote there
+// before; fresh says that it never ran there.
+func (n *Node) startEngine(log []step.Record, fresh bool) {
 	m := &n.membership
 	var e consensus.Engine
 	if n.cfg.Engine != nil {
@@ -322,7 +323,7 @@ func (n *Node) startEngine(log []step.Record) {
 	e.Boot(n.now, consensus.Boot{
 		Self: n.id, Slot: m.slot, Key: n.cfg.Key, ChainID: n.chainID,
 		Genesis: &wire.Block{Header: genesis, Hash: genesis.Hash()}, First: n.cfg.Genesis.MemberSet(),
-		Members: n.members, Next: n.next(), Seed: n.seed, Log: log, Executed: n.decided, Ahead: m.ahead,
+		Members: n.members, Next: n.next(), Seed: n.seed, Log: log, Executed: n.decided, Ahead: m.ahead, Fresh: fresh,
 	}, (*app)(n))
 }
 

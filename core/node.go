@@ -207,7 +207,7 @@ func (n *Node) boot(b step.Boot) {
 	n.onRoster(b.Tip.Roster)
 	n.executed(&b.Tip)
 	if n.membership.slot != 0 {
-		n.startEngine(log)
+		n.startEngine(log, false)
 	} else {
 		n.note(NoteObserver, n.members.Epoch)
 	}

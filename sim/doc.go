@@ -7,7 +7,11 @@
 //
 // Invariants it checks at every step: one hash per sealed or published height
 // over all nodes, for every seal that ever travels; what a node published never changes or goes back; nothing a client
-// was told is recorded is missing later.
+// was told is recorded is missing later. At the end an auditor who has the genesis
+// only follows every archive from member set to member set, seal by seal.
+//
+// With spare nodes, a small family (seats.go) changes the members all the time;
+// with Rollback, a host puts an old disk back (rollback.go).
 //
 // etcd raft draws election timeouts from crypto/rand, so repeatable runs need
 // testing/cryptotest.SetGlobalRandom around them.

@@ -32,6 +32,9 @@ type Options struct {
 	Load int
 	// Faults off leaves only drawn delays.
 	Faults bool
+	// Rollback puts one node's disk back to an earlier state; it never comes up
+	// again. The run ends with the load.
+	Rollback bool
 	// Figure8 directs leaders through the story of Raft's figure 8, with drawn timing.
 	Figure8 bool
 	// Raft plants faults in the raft engine; its MessageBytes are drawn.
@@ -63,6 +66,7 @@ type Network struct {
 		term          uint64 // in which the first leads again
 	}
 	client client
+	caught bool                 // a node found its disk put back
 	sealed map[uint64]wire.Hash // height → hash, as sealed or published by anyone
 	err    error
 }
@@ -162,12 +166,18 @@ func (n *Network) Run() error {
 	if n.opts.Faults {
 		n.scheduleFault()
 	}
+	if n.opts.Rollback {
+		n.putBack()
+	}
 	if n.opts.Spares > 0 {
 		n.pull()
 		n.reseat()
 	}
 	end := int64(n.opts.Load) * second
 	n.runUntil(end)
+	if n.opts.Rollback {
+		return n.err
+	}
 	n.heal()
 	for deadline := n.now + 60*second; n.err == nil && n.now < deadline && !n.settled(); {
 		n.runUntil(n.now + second/2)

@@ -30,14 +30,15 @@ type node struct {
 	tip     uint64
 	busyTo  uint64
 
-	unsynced []promise // appends that no sync covers yet
-	syncing  bool
-	execFree int64 // when the exec lane is free again
-	skewMs   int64
-	slowDisk bool
-	circle   map[wire.NodeID]bool // whom the machine keeps channels to
-	muted    bool                 // only words more messages leave
-	words    int
+	unsynced   []promise // appends that no sync covers yet
+	syncing    bool
+	execFree   int64 // when the exec lane is free again
+	skewMs     int64
+	slowDisk   bool
+	circle     map[wire.NodeID]bool // whom the machine keeps channels to
+	rolledBack bool                 // its host put an old disk back
+	muted      bool                 // only words more messages leave
+	words      int
 }
 
 // promise is an Append to answer once everything up to seq is durable.
@@ -190,6 +191,9 @@ func (n *node) carryOut(e step.Effect) {
 			w.elected(n)
 		}
 	case step.Fatal:
+		if n.caught(e) {
+			return
+		}
 		w.fail("node %d stopped itself: code %d, event %#x %v", n.index, e.Code, e.Note.ID, e.Note.Numbers)
 	}
 }

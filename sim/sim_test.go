@@ -85,6 +85,26 @@ func TestMembersChangeUnderFaults(t *testing.T) {
 	}
 }
 
+// TestARolledBackDiskIsCaught puts one node's disk back to an earlier state: it has to
+// notice before it votes or acknowledges, whenever it had promised anything since.
+func TestARolledBackDiskIsCaught(t *testing.T) {
+	caught := 0
+	for i := range min(*seeds, 40) {
+		n, err := simulate(t, Options{Seed: *first + uint64(i), Load: 10, Rollback: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Caught() {
+			caught++
+		} else {
+			t.Logf("seed %d: not caught", *first+uint64(i))
+		}
+	}
+	if caught < min(*seeds, 40) {
+		t.Errorf("%d of %d caught", caught, min(*seeds, 40))
+	}
+}
+
 // TestSameSeedSameTrace also across numbers of processors.
 func TestSameSeedSameTrace(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
@@ -116,6 +136,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		Options
 	}{
 		{"acknowledge before sync", Options{Load: 10, Faults: true, Raft: raft.Trial{Unsynced: true}}},
+		{"order in an epoch that ended", Options{Spares: 2, Load: 12, Faults: true, Raft: raft.Trial{OldEpoch: true}}},
 		{"seal from an old term", Options{Load: 30, Figure8: true, Raft: raft.Trial{OldTerm: true, MessageBytes: 1}}},
 	} {
 		t.Run(plant.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/hex"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +14,6 @@ import (
 	"cloister/evidence"
 	"cloister/evidence/anchors"
 	"cloister/evidence/policy"
-	"cloister/evidence/tpm"
-	"cloister/evidence/verify"
 	"cloister/wire"
 )
 
@@ -54,9 +54,9 @@ time --at, under the vendor's collateral of that time:
 Of two pieces of collateral for one purpose the later counts. This program knows
 the real vendors' roots; --root replaces them all, for simulated hardware.
 
-Exit codes: 0 the evidence holds, and meets the policy if one is named; 2 it is
-malformed; 3 it is genuine but refused, or out of date; 4 collateral is missing;
-6 it is not genuine. Debug mode, a revoked and an unsupported platform are
+Exit codes: 0 the evidence is genuine, whatever its status, and meets the policy
+if one is named; 2 it is malformed; 3 it is refused, or something it rests on has
+expired; 4 collateral is missing; 6 it is not genuine. Debug mode, a revoked and an unsupported platform are
 refused even without a policy, since no policy can accept them.`,
 		Example: `  cloister evidence example ./example
   cloister evidence verify ./example/snp.report --cert ./example/snp.vcek --at 2025-06-01 --policy worker`,
@@ -110,24 +110,24 @@ func (d *demands) judge(file string) (s *shownEvidence, verdict, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	src, err := offlineSource(d.roots, d.collateral, at.Unix())
+	src, err := d.source(at.Unix())
 	if err != nil {
 		return nil, nil, err
 	}
-	s = given.show(file)
+	s = showEvidence(file, given)
 	s.At = at.Format(time.RFC3339)
-	res, err := given.verify(src, at.Unix())
-	s.Passed = append(s.Passed, res.Passed...)
-	s.Collateral = reliedOn(src, given.kind(), res.Product, at.Unix())
+	res, err := given.Verify(src, at.Unix())
+	s.Passed = res.Passed
+	s.Collateral = reliedOn(src, given.Kind(), res.Product, at.Unix())
 	if err == nil {
-		s.Verified, s.Found, s.Notes = true, found(&res), unseen(src, given.kind())
-		err = carries(given, &res, bound)
+		s.Verified, s.Found, s.Notes = true, found(&res.Result), unseen(src, given.Kind())
+		err = carries(res.Bound, bound)
 	}
 	if err == nil && rules != nil {
-		s.Policy, err = rules.apply(&res, at)
+		s.Policy, err = rules.apply(&res.Result, at)
 	}
 	if err == nil {
-		err = neverAccepted(&res)
+		err = neverAccepted(&res.Result)
 	}
 	if err != nil {
 		p := describe(err)
@@ -175,17 +175,9 @@ func (r *ruling) apply(res *evidence.Result, at time.Time) (*shownPolicy, error)
 	return showPolicy(r, c), policy.Judge(r.Policy, c)
 }
 
-// carries compares what the evidence binds with what was demanded.
-func carries(given *givenEvidence, res *evidence.Result, want []byte) error {
-	if want == nil {
-		return nil
-	}
-	got := res.ReportData
-	if given.nested != nil {
-		got = [64]byte{}
-		copy(got[:], given.nested.Quote.Extra)
-	}
-	if got != [64]byte(append(want, make([]byte, 64-len(want))...)) {
+// carries compares what evidence binds with what was demanded, if anything was.
+func carries(got [64]byte, want []byte) error {
+	if want != nil && got != [64]byte(append(want, make([]byte, 64-len(want))...)) {
 		return wire.Faultf(wire.ErrEvidenceReportData, "it binds %x, not %x", got, want)
 	}
 	return nil
@@ -202,21 +194,6 @@ func neverAccepted(res *evidence.Result) error {
 	return nil
 }
 
-// verify judges what was given under collateral, at a time in Unix seconds.
-func (g *givenEvidence) verify(src evidence.Source, at int64) (evidence.Result, error) {
-	if g.paravisor == nil {
-		return verify.Verify(g.evidence, src, at)
-	}
-	n, err := tpm.VerifyNested(g.paravisor, src, at)
-	if err != nil {
-		return evidence.Result{}, err
-	}
-	g.nested = n
-	res := n.SNP
-	res.Passed = append(res.Passed, "paravisor's claims", "virtual TPM's quote", "pcr digest")
-	return res, nil
-}
-
 func evidenceShow(a *app) *cobra.Command {
 	files := new(evidenceFiles)
 	c := &cobra.Command{
@@ -230,7 +207,7 @@ func evidenceShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(given.show(args[0]))
+			return a.print(showEvidence(args[0], given))
 		},
 	}
 	c.Flags().StringVar(&files.kind, "kind", "", "what the file holds, if it is not recognised: sgx, tdx, snp or tpm")
@@ -245,8 +222,32 @@ func evidenceExample(a *app) *cobra.Command {
 folder, to try the other commands on. They are from the tests of virtee/sev.`,
 		Example: "  cloister evidence example ./one-more-example",
 		Args:    cobra.ExactArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.writeExample(args[0], anchors.Example) },
+		RunE:    func(_ *cobra.Command, args []string) error { return a.writeExample(args[0]) },
 	}
+}
+
+// shownExample is the outcome of evidence example.
+type shownExample struct {
+	Report      string `json:"report"`
+	Certificate string `json:"certificate"`
+}
+
+// writeExample writes a report and its certificate into a folder.
+func (a *app) writeExample(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fileError("create", folder, err)
+	}
+	s := &shownExample{filepath.Join(folder, "snp.report"), filepath.Join(folder, "snp.vcek")}
+	report, vcek := anchors.Example()
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{s.Report, report}, {s.Certificate, vcek}} {
+		if err := writeNew(f.name, f.content, 0o644); err != nil {
+			return err
+		}
+	}
+	return a.print(s)
 }
 
 // parseTime reads a time as people give it; empty is the present.

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -345,7 +343,7 @@ func TestEvidenceIsRefusedWithWhatToGiveInstead(t *testing.T) {
 	}
 	for says, args := range map[string][]string{
 		"--cert":             {report},
-		"--kind":             {text},
+		"no quote, report":   {text},
 		"has 1184 bytes":     {text, "--kind", "snp", "--cert", cert},
 		"not \"abacus\"":     {text, "--kind", "abacus"},
 		"no role \"king\"":   {report, "--cert", cert, "--policy", "king"},
@@ -363,56 +361,4 @@ func TestEvidenceIsRefusedWithWhatToGiveInstead(t *testing.T) {
 			t.Errorf("%v: exit %d, %s", args, o.code, o.errs)
 		}
 	}
-}
-
-func FuzzEvidenceFile(f *testing.F) {
-	dir := f.TempDir()
-	f.Add([]byte(nil), "")
-	f.Add([]byte("HCLA"), "")
-	f.Add([]byte{0xff, 0x54, 0x43, 0x47}, "tpm")
-	f.Add((&evidence.Evidence{Kind: evidence.TPM, Quote: []byte{1}, Aux: make([][]byte, 7)}).Bytes(), "")
-	f.Add(bytes.Repeat([]byte{3}, 1184), "sgx")
-	f.Fuzz(func(t *testing.T, b []byte, kind string) {
-		file := filepath.Join(dir, "file")
-		if err := os.WriteFile(file, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		g, err := (&evidenceFiles{kind: kind}).parse(file)
-		if err != nil {
-			if wire.CodeOf(err).Info().Exit == wire.ExitInternal {
-				t.Fatal(err)
-			}
-			return
-		}
-		s := g.show(file)
-		s.text(new(bytes.Buffer))
-		if g.attest == nil && g.paravisor == nil {
-			src, err := offlineSource(nil, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if res, err := g.verify(src, math.MaxUint32); err == nil && g.kind() != evidence.TPM {
-				t.Fatalf("fuzzed evidence verifies: %+v", res)
-			}
-		}
-	})
-}
-
-func FuzzCollateralFile(f *testing.F) {
-	f.Add([]byte("{}"))
-	f.Add([]byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		src, err := offlineSource(nil, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, add := range []func() error{
-			func() error { return addCollateral(src, b, 0) },
-			func() error { return addRoots(src, b) },
-		} {
-			if err := add(); err != nil && wire.CodeOf(err).Info().Exit == wire.ExitInternal {
-				t.Fatal(err)
-			}
-		}
-	})
 }

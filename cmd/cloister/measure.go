@@ -1,29 +1,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"cloister/evidence"
+	"cloister/simtee"
 	"cloister/wire"
 )
-
-// simulator is the program that plays trusted hardware. It knows what such
-// hardware measures; this program has no part of it.
-const simulator = "cloister-simtee"
 
 // maxProgram bounds a measured program, in bytes.
 const maxProgram = 256 << 20
@@ -34,7 +21,6 @@ type shownMeasures struct {
 	SHA256  *wire.Hash  `json:"sha256,omitempty"`
 	Config  string      `json:"config,omitempty"`
 	Measure []shownCode `json:"code_ids"`
-	Note    string      `json:"note,omitempty"` // what is left out, and why
 }
 
 // shownCode is what a ledger approves.
@@ -53,7 +39,7 @@ func measureCommand(a *app) *cobra.Command {
 
 A code id is a hash of what hardware measures when it starts the program. What
 simulated hardware measures is computed here, from the program's file and its
-measured configuration, by ` + simulator + `, which has to be beside this program.
+measured configuration.
 
 Real hardware measures more than the file:
 
@@ -68,7 +54,7 @@ version of Go gives the same bytes, so anyone can compute what a ledger approves
 		Example: `  cloister measure --binary $(command -v cloister-core)
   cloister measure --mrenclave 33d8736db756ed4997e04ba358d27833188f1932ff7b1d156904d3f560452fbb`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
 			s := &shownMeasures{Measure: []shownCode{}}
 			if binary == "" && mrenclave == "" {
 				return bad("give the program with --binary, or what SGX measured with --mrenclave")
@@ -84,7 +70,7 @@ version of Go gives the same bytes, so anyone can compute what a ledger approves
 				s.Measure = append(s.Measure, code)
 			}
 			if binary != "" {
-				if err := s.program(c.Context(), binary, config); err != nil {
+				if err := s.program(binary, config); err != nil {
 					return err
 				}
 			}
@@ -107,86 +93,25 @@ func enclaveCode(mrenclave string) (c shownCode, err error) {
 	return shownCode{Kind: evidence.SGX.String(), CodeID: evidence.CodeID(evidence.SGX, b)}, nil
 }
 
-// program measures a program as simulated hardware does. Without the simulator
-// only its digest is shown: nobody needs simulated code ids for a real network.
-func (s *shownMeasures) program(ctx context.Context, binary, config string) error {
+// program measures a program as simulated hardware does.
+func (s *shownMeasures) program(binary, config string) error {
 	b, err := readFile(binary, maxProgram)
 	if err != nil {
 		return err
 	}
+	var cfg []byte
+	if config != "" {
+		if cfg, err = readFile(config, maxProgram); err != nil {
+			return err
+		}
+	}
 	digest := wire.Hash(sha256.Sum256(b))
 	s.Binary, s.Config, s.SHA256 = binary, config, &digest
-	tool, err := simulatorPath()
-	if errors.Is(err, exec.ErrNotFound) {
-		s.Note = "what simulated hardware measures is left out: " + simulator + " is not beside this program; 'make build' puts it there"
-		return nil
+	m := simtee.Measure(b, cfg)
+	for _, k := range simtee.Kinds() {
+		s.Measure = append(s.Measure, shownCode{k.String(), m.CodeID(k), true})
 	}
-	if err != nil {
-		return err
-	}
-	args := []string{"measure", binary}
-	if config != "" {
-		args = append(args, config)
-	}
-	var errs bytes.Buffer
-	cmd := exec.CommandContext(ctx, tool, args...)
-	cmd.Stderr, cmd.Env = &errs, []string{}
-	out, err := cmd.Output()
-	if err != nil {
-		return bad("%s: %v: %s", simulator, err, strings.TrimSpace(clip(errs.String())))
-	}
-	codes, err := parseMeasured(out)
-	if err != nil {
-		return err
-	}
-	s.Measure = append(s.Measure, codes...)
 	return nil
-}
-
-// simulatorPath finds the simulator beside this program, or else where the shell
-// would. The error wraps exec.ErrNotFound if there is none.
-func simulatorPath() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find %s: %w", simulator, err)
-	}
-	beside := filepath.Join(filepath.Dir(self), simulator)
-	if _, err := os.Stat(beside); !errors.Is(err, fs.ErrNotExist) {
-		return beside, fileError("find", beside, err)
-	}
-	return exec.LookPath(simulator)
-}
-
-// maxMeasured bounds what the simulator prints.
-const maxMeasured = 4 << 10
-
-// parseMeasured reads the simulator's answer: a line "kind code-id" for each
-// kind of hardware it plays.
-func parseMeasured(out []byte) (codes []shownCode, err error) {
-	if len(out) > maxMeasured {
-		return nil, wire.Faultf(wire.ErrMalformed, "%s printed %d bytes", simulator, len(out))
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		kind, id, _ := strings.Cut(lines.Text(), " ")
-		code, err := wire.ParseHash(id)
-		if err != nil || !isKind(kind) {
-			return nil, wire.Faultf(wire.ErrMalformed, "%s printed %q where a kind and its code id belong", simulator, clip(lines.Text()))
-		}
-		codes = append(codes, shownCode{kind, code, true})
-	}
-	if len(codes) == 0 {
-		return nil, wire.Faultf(wire.ErrMalformed, "%s printed no code id", simulator)
-	}
-	return codes, nil
-}
-
-func isKind(name string) bool {
-	for _, k := range []evidence.Kind{evidence.SGX, evidence.TDX, evidence.SNP, evidence.TPM} {
-		if k.String() == name {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *shownMeasures) text(w io.Writer) {
@@ -195,18 +120,13 @@ func (s *shownMeasures) text(w io.Writer) {
 		digest = s.SHA256.String()
 	}
 	fields(w, "program", shown(s.Binary), "sha256", digest, "configuration", shown(s.Config))
-	if len(s.Measure) > 0 {
-		rows := make([][]string, len(s.Measure))
-		for i, m := range s.Measure {
-			hardware := "real"
-			if m.Simulated {
-				hardware = "simulated"
-			}
-			rows[i] = []string{m.Kind, hardware, m.CodeID.String()}
+	rows := make([][]string, len(s.Measure))
+	for i, m := range s.Measure {
+		hardware := "real"
+		if m.Simulated {
+			hardware = "simulated"
 		}
-		table(w, []string{"KIND", "HARDWARE", "CODE ID"}, rows)
+		rows[i] = []string{m.Kind, hardware, m.CodeID.String()}
 	}
-	if s.Note != "" {
-		fmt.Fprintln(w, "NOTE: "+s.Note)
-	}
+	table(w, []string{"KIND", "HARDWARE", "CODE ID"}, rows)
 }

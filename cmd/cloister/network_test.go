@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 				panic(err)
 			}
 			defer os.RemoveAll(dir)
-			build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", "cloister/cmd/cloister", "cloister/cmd/cloister-core")
+			build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", "cloister/cmd/...")
 			build.Env = append(os.Environ(), "CGO_ENABLED=0")
 			if out, err := build.CombinedOutput(); err != nil {
 				panic(string(out))

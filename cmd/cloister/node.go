@@ -14,7 +14,8 @@ import (
 )
 
 func nodeCommand(a *app) *cobra.Command {
-	return group("node", "Hosts and their cores", nodeStatus(a))
+	return group("node", "Hosts and their cores, and what the ledger says of them",
+		nodeStatus(a), nodeList(a), nodeShow(a), nodeMembers(a), nodeRegister(a), nodeRenew(a), nodeRetire(a), nodeAdmit(a), nodeRemove(a), nodeRevoke(a))
 }
 
 // askOnce is for questions about one host: another host's answer is none.

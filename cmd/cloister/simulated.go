@@ -103,7 +103,12 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 		}
 	}
 	platform := "{home}/../" + simulatedFolder + "/" + filepath.Base(dir)
-	return []string{simulatorName, "--platform", platform, "--control", platform + "/control", "--"}, nil
+	launcher = []string{simulatorName, "--platform", platform}
+	// The switches for faults are a socket, whose path the system bounds.
+	if whole, err := filepath.Abs(dir); err == nil && len(whole) < maxSocketFolder {
+		launcher = append(launcher, "--control", platform+"/control")
+	}
+	return append(launcher, "--"), nil
 }
 
 // families are those that a network on this hardware has besides the others.
@@ -138,15 +143,17 @@ func (s *simulated) families(g *wire.Genesis, authorities []string) ([]wire.Fami
 }
 
 const (
-	foundingMs    = 10 * 60 * 1000 // founders have so long to show evidence
-	founderCredit = 4_000_000_000  // forty tickets each
+	foundingMs = 10 * 60 * 1000 // founders have so long to show evidence
+	// maxSocketFolder leaves room for "validator-1/../" and the socket's own name.
+	maxSocketFolder = 70
+	founderCredit   = 4_000_000_000 // forty tickets each
 )
 
 // devSchedule has windows for a network that makes a few blocks a second and for
 // committees of a few devices.
 func devSchedule() map[string]any {
 	return map[string]any{
-		"epoch": 32, "vrf_delay": 0, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64,
+		"epoch": 32, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64,
 		"join_rate_min": 64, "s_min": 2, "d_min": 2, "k": 13, "dispute_window": 256,
 	}
 }

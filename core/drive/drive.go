@@ -196,7 +196,9 @@ func (d *driver) openChain(o gate.Options) (height, flushed uint64, err error) {
 	if d.state, err = store.OpenPebble(store.PebbleOptions{FS: d.vault.FS(), Dir: "state", CacheBytes: cacheSize(o.MemoryMiB)}); err != nil {
 		return 0, 0, err
 	}
-	if d.ledger, err = ledger.Open(d.state, d.genesis, families.All()); err != nil {
+	if d.ledger, err = ledger.Open(d.state, d.genesis, families.All()); errors.Is(err, ledger.ErrGenesis) {
+		return 0, 0, fmt.Errorf("%w: %w", errConfig, err)
+	} else if err != nil {
 		return 0, 0, err
 	}
 	if d.log, err = vault.OpenLog(d.vault, vault.LogOptions{}); err != nil {

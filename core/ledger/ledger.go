@@ -15,6 +15,9 @@ const Kept = 1024
 // ErrForeign means that the store holds another chain than the genesis starts.
 var ErrForeign = errors.New("the store belongs to another chain")
 
+// ErrGenesis means that a family cannot start from its part of the genesis.
+var ErrGenesis = errors.New("the genesis is refused")
+
 // Ledger executes blocks on one store. Execute, Flush and Prune belong to one
 // goroutine; the rest may be called from any.
 type Ledger struct {
@@ -68,7 +71,7 @@ func (l *Ledger) start(g *wire.Genesis) (err error) {
 	p := newPass(l.rules, l.store, 0, header.TimeMs, header.Epoch)
 	for i, f := range l.rules.families {
 		if err := f.Genesis(State{p.over, f.Name()}, g.Families[i].Params); err != nil {
-			return fmt.Errorf("genesis of family %s: %w", f.Name(), err)
+			return fmt.Errorf("%w: family %s: %w", ErrGenesis, f.Name(), err)
 		}
 	}
 	_, err = l.commit(header, nil, p, nil)

@@ -109,6 +109,7 @@ type Task struct {
 	EvidenceTx      wire.Hash
 	EvidenceAt      uint64
 	NodeKey, VRFKey wire.PublicKey // those the evidence answers for
+	AK              []byte         // TPM: the attestation key it was made with
 	// The chip's age before this evidence.
 	PrevReset, PrevRestart uint32
 	PrevClock, PrevCounter uint64
@@ -118,6 +119,7 @@ type Task struct {
 	Selected uint64 // h_sel
 	Alpha    wire.Hash
 	Tickets  uint64 // T
+	Epoch    uint64 // whose snapshot counts
 	Snapshot wire.Hash
 	Claims   uint32
 
@@ -129,6 +131,7 @@ type Task struct {
 	Percent   uint8     // of the issue, by the root's rule
 	Taken     uint64    // what the pay-out really took from the device
 	Disputed  bool
+	Logged    bool // as line ResultSeq of the device's log
 	ResultSeq uint32
 }
 
@@ -218,7 +221,7 @@ type Totals struct {
 	Prepaid    uint64 // gas of all prepaid accounts
 	Held       uint64 // gas of escrows and bonds
 	Treasury   uint64
-	Normalized uint64 // height of the last normalization
+	Normalised uint64 // height of the last normalisation
 }
 
 // Banned is why a device that was dropped cannot join yet, stored under BanKey.
@@ -238,7 +241,7 @@ const (
 // TotalsKey is where Totals is.
 var TotalsKey = []byte("T")
 
-// DeviceKey, TaskKey and the others are state keys within the family.
+// DeviceKey is where a Device is: a state key within the family, as all below.
 func DeviceKey(device wire.Hash) []byte { return append([]byte("d"), device[:]...) }
 
 // TaskKey is where a Task is.
@@ -287,8 +290,11 @@ func CreditKey(page uint32) []byte { return numbered("c", page) }
 // StatusKey holds their statuses: the low three bits of a byte each.
 func StatusKey(page uint32) []byte { return numbered("u", page) }
 
-// TicketKey holds their tickets in the snapshot of the epoch, u16 each.
-func TicketKey(page uint32) []byte { return numbered("v", page) }
+// TicketKey holds their tickets in the snapshot an epoch began with, u16 each.
+// The last two snapshots are kept: a draw goes on under the one it began with.
+func TicketKey(epoch uint64, page uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{'v', byte(epoch % 2)}, page)
+}
 
 // IDKey holds their ids, 32 bytes each.
 func IDKey(page uint32) []byte { return numbered("i", page) }

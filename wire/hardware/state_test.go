@@ -15,7 +15,7 @@ func TestStateKeysDoNotMeet(t *testing.T) {
 		"totals": TotalsKey, "next parameters": NextParamsKey, "device": DeviceKey(id), "device 2": DeviceKey(other), "task": TaskKey(id),
 		"open": OpenKey(id), "open page": OpenPageKey(1), "open page 2": OpenPageKey(2), "evidence": EvidenceKey(id),
 		"claims": ClaimKey(id, 1), "claims 2": ClaimKey(id, 2), "committee": CommitteeKey(id), "challenge": ChallengeKey(id, 1),
-		"measured": MeasuredKey(id, other), "result": ResultKey(id, 1), "credit": CreditKey(1), "status": StatusKey(1), "tickets": TicketKey(1),
+		"measured": MeasuredKey(id, other), "result": ResultKey(id, 1), "credit": CreditKey(1), "status": StatusKey(1), "tickets": TicketKey(1, 1), "tickets 2": TicketKey(2, 1),
 		"ids": IDKey(1), "root set": SetKeyOf(SetRoot, id, 1), "key set": SetKeyOf(SetKey, id, 1), "measurement set": SetKeyOf(SetMeasurement, id, 1),
 		"owner": OwnerKey(wire.Account(id)), "use": UseKey(UseAK, id), "use 2": UseKey(UseNode, id), "use 3": UseKey(UseVRF, id), "ban": BanKey(id),
 		"prepaid": PrepaidKey(wire.Account(id)), "parameters": ParamsKey(1), "founder": FounderKey(wire.Account(id)), "waiting": BeaconKey(1),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	etcd "go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -134,6 +135,13 @@ func (e *Engine) hear(now, next *wire.MemberSet) {
 // log. Slots are never used twice, so a slot names one incarnation in any set.
 func (e *Engine) meet() {
 	e.members = nil
+	defer func() {
+		for slot := range e.promises { //deterministic: deletes by comparison only
+			if e.member(slot) == nil {
+				delete(e.promises, slot)
+			}
+		}
+	}()
 	for _, set := range []*wire.MemberSet{e.config.set, e.told[0], e.told[1], e.before} {
 		if set == nil {
 			continue
@@ -225,6 +233,9 @@ func (e *Engine) handOver(now step.Now) {
 	part, err := quorum.EngineOf(h)
 	mine := err == nil && part.Next == e.nextHash && part.View == e.leadTerm && h.Epoch == e.config.set.Epoch
 	if !mine {
+		if e.yields() {
+			return
+		}
 		if e.open() {
 			e.build(now, true, e.nextHash)
 		}
@@ -240,6 +251,27 @@ func (e *Engine) handOver(now step.Now) {
 	}
 	// Refused like any proposal, it is tried again.
 	_ = e.rn.ProposeConfChange(confChange(x, &change{Next: e.next, Seal: e.seal.Seal}))
+}
+
+// yields lets another voter lead when this leader is about to leave, once per
+// term: it spares the network an election. If the other does not take over in
+// time, raft goes on here, and this leader ends its own membership.
+func (e *Engine) yields() bool {
+	if m := e.next.BySlot(e.boot.Slot); m != nil && m.Role == wire.Voter || e.yielded == e.leadTerm {
+		return false
+	}
+	e.yielded = e.leadTerm
+	best, match := uint64(0), uint64(0)
+	e.rn.WithProgress(func(slot uint64, _ etcd.ProgressType, pr etcdProgress) {
+		if m := e.next.BySlot(slot); m != nil && m.Role == wire.Voter && !pr.IsLearner && pr.RecentActive && (pr.Match > match || pr.Match == match && slot < best) {
+			best, match = slot, pr.Match
+		}
+	})
+	if best == 0 {
+		return false
+	}
+	e.rn.TransferLeader(best)
+	return true
 }
 
 // build has the next block built and proposes it; it reports whether it did.

@@ -35,6 +35,8 @@ const (
 	NoteEpoch  uint16 = 0x0107 // a new member set is in force: epoch, index
 	// NoteVoidChange: a committed change of members is void: index, epoch in force.
 	NoteVoidChange uint16 = 0x0108
+	// NoteRolledBack: this node's disk forgot what its slot promised: height, term.
+	NoteRolledBack uint16 = 0x0109
 )
 
 // Engine is raft on one chain. One goroutine, the node's, calls it.
@@ -82,12 +84,16 @@ type Engine struct {
 	cut     uint64
 
 	leadTerm uint64      // the term this node leads, or 0
+	yielded  uint64      // the term in which this leader asked another to lead
 	tail     *wire.Block // what the leader builds on
 
 	acks     map[uint64]map[uint64]wire.Signature // height → slot → signature, of the current term
 	ackedIdx uint64
 	lastAck  []byte
 	ackedH   uint64
+
+	proving  *witness           // a restarted voter that is silent yet; else nil
+	promises map[uint64]promise // slot → the newest known of it, for those who ask
 
 	sealedH  uint64   // highest height with a verified seal
 	seal     sealed   // the newest one
@@ -134,7 +140,7 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 	*e = Engine{
 		trial: e.trial, app: app, boot: b, ms: etcd.NewMemoryStorage(), ticked: now.Elapsed, repeated: now.Elapsed,
 		byH: map[uint64]uint64{}, pending: map[uint64]*appending{}, acks: map[uint64]map[uint64]wire.Signature{},
-		snapSince: map[uint64]int64{}, decided: b.Executed, state: &raftpb.HardState{},
+		promises: map[uint64]promise{}, snapSince: map[uint64]int64{}, decided: b.Executed, state: &raftpb.HardState{},
 	}
 	if err := e.restore(b.Log); err != nil {
 		app.Fatal(NoteLog, e.base.Index, uint64(len(e.items)))
@@ -161,6 +167,7 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 	}
 	e.rn = rn
 	e.hear(b.Members, b.Next)
+	e.startWitness(now)
 	if b.Executed.Header.Height < e.base.Header.Height {
 		e.jump(now)
 	}
@@ -177,6 +184,11 @@ func (e *Engine) messageBytes() uint64 {
 // Tick implements consensus.Engine.
 func (e *Engine) Tick(now step.Now) {
 	if e.rn == nil {
+		return
+	}
+	if e.proving != nil {
+		e.prove(now)
+		e.drain(now)
 		return
 	}
 	if behind := (now.Elapsed - e.ticked) / tickMs; behind > 0 {
@@ -228,6 +240,10 @@ func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
 		if err != nil {
 			return
 		}
+		if e.proving != nil {
+			return // it would answer
+		}
+		e.recall(m.Slot, rm)
 		switch rm.GetType() {
 		case raftpb.MsgApp, raftpb.MsgHeartbeat, raftpb.MsgSnap:
 			if rm.GetTerm() >= e.term() {
@@ -244,6 +260,13 @@ func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
 		var s sealed
 		if wire.Unmarshal(msg[1:], &s, maxSealed) == nil {
 			e.onSeal(now, &s)
+		}
+	case msgAsk:
+		e.onAsk(m)
+	case msgWitness:
+		var p promise
+		if wire.Unmarshal(msg[1:], &p, 64) == nil {
+			e.onWitness(m, p)
 		}
 	}
 	e.drain(now)

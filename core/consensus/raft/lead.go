@@ -59,6 +59,8 @@ func (e *Engine) propose(now step.Now) {
 		return
 	case e.changing() && !e.trial.OldEpoch:
 		return // no block is of the epoch that ends, and none yet of the one that begins
+	case e.yielded == e.leadTerm && e.rn.BasicStatus().LeadTransferee != 0:
+		return // raft would refuse it
 	case e.next != nil && !e.changing():
 		e.handOver(now)
 		return

@@ -14,7 +14,7 @@ import (
 // acknowledgement completes a seal, so the newest block is enough; with more,
 // every block is signed, so that different voters' batches meet in one height.
 func (e *Engine) acknowledge(now step.Now) {
-	if e.jumping || e.leadTerm != 0 || !e.votes() {
+	if e.jumping || e.leadTerm != 0 || e.proving != nil || !e.votes() {
 		return
 	}
 	term := e.term()
@@ -81,6 +81,7 @@ func (e *Engine) onAck(now step.Now, from *wire.Member, a *ack) {
 		e.acks[a.Height] = map[uint64]wire.Signature{}
 	}
 	e.acks[a.Height][from.Slot] = a.Sig
+	e.recallAck(from.Slot, it.term, a.Height)
 }
 
 // assembleSeal looks for the highest block a majority has signed; the leader's
@@ -159,6 +160,7 @@ func (e *Engine) onSeal(now step.Now, s *sealed) {
 // accept keeps a verified seal until its block is decided.
 func (e *Engine) accept(s sealed) {
 	e.sealedH, e.seal = s.Height, s
+	e.recallSeal(&s)
 	body := wire.Marshal(&s)
 	e.lastSeal = encodeMsg(msgSeal, body)
 	e.late = append(e.late[:0], step.Record{Type: recSeal, Data: body})

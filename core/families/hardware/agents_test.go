@@ -32,6 +32,7 @@ func (c *cpu) submit(w *world, task wire.Hash) *public.EvidenceSubmit {
 type agents struct {
 	*world
 	testees map[wire.Hash]testee
+	owners  map[wire.Hash]wire.PrivateKey
 	chips   map[wire.Hash]*chip
 	sent    map[wire.Hash]bool
 }
@@ -44,14 +45,14 @@ func newAgents(t testing.TB, n int, edit ...func(*hardware.Genesis)) *agents {
 		for i := range n {
 			g.Founders = append(g.Founders, newVerifier(i).owner.Public())
 		}
-	}}, edit...)...), testees: map[wire.Hash]testee{}, chips: map[wire.Hash]*chip{}, sent: map[wire.Hash]bool{}}
+	}}, edit...)...), testees: map[wire.Hash]testee{}, owners: map[wire.Hash]wire.PrivateKey{}, chips: map[wire.Hash]*chip{}, sent: map[wire.Hash]bool{}}
 	a.collateral()
 	for i := range n {
 		v := newVerifier(i)
 		c := &cpu{chip: byte(0x80 + i), owner: v.owner, node: v.node, vrf: v.vrf}
 		v.id = c.id()
 		a.verifiers = append(a.verifiers, v)
-		a.testees[v.id] = c
+		a.testees[v.id], a.owners[v.id] = c, v.owner
 		a.OK(a.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(v.owner)), a.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(v.owner)))
 		a.OK(a.send(v.owner, &public.JoinPlatform{Evidence: c.show(c.claims(a.world, evidence.Register))}),
 			a.send(v.owner, &public.Deposit{Amount: 1 << 30}))
@@ -93,11 +94,11 @@ func (a *agents) duties(device, task wire.Hash) (txs []*wire.Tx) {
 	switch t.Phase {
 	case public.PhaseEvidence:
 		if a.once("evidence", t, task, device) {
-			txs = append(txs, a.send(ledgertest.Alice, a.testees[device].submit(a.world, task)))
+			txs = append(txs, a.send(a.owners[device], a.testees[device].submit(a.world, task)))
 		}
 	case public.PhaseAnswer:
 		if a.once("answer", t, task, device) {
-			txs = append(txs, a.send(ledgertest.Alice, a.chips[device].answer(a.world, task)))
+			txs = append(txs, a.send(a.owners[device], a.chips[device].answer(a.world, task)))
 		}
 	case public.PhaseClaim:
 		for _, v := range a.verifiers {
@@ -163,13 +164,13 @@ func TestANetworkKeepsItselfProven(t *testing.T) {
 		g.Params.Schedule.DisputeWindow = 20
 	})
 	c := newChip(0)
-	a.testees[c.id], a.chips[c.id] = c, c
+	a.testees[c.id], a.chips[c.id], a.owners[c.id] = c, c, c.owner
 	a.until(a.totals().EpochStart + a.params.Schedule.Epoch)
 	a.step(a.send(c.owner, c.join(a.chainID())), a.send(c.owner, &public.Deposit{Amount: 1 << 30}))
 	for range 260 {
 		a.step()
 	}
-	if got := a.totals(); got.Active != 8 || got.Normalized == 0 || got.Credit > 88*unit {
+	if got := a.totals(); got.Active != 8 || got.Normalised == 0 || got.Credit > 88*unit {
 		t.Errorf("%+v", got)
 	}
 	for id := range a.testees { //deterministic: each is judged alone

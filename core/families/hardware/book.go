@@ -51,8 +51,8 @@ func newBook(height, timeMs uint64, state func(string) ledger.State, hashOf func
 		own: state(hardware.Name), cells: map[string]*cell{}, owed: map[wire.Account]*balance{},
 	}
 	var err error
-	if b.totals, err = row[hardware.Totals](b, hardware.TotalsKey); err == nil && b.totals == nil {
-		err = fmt.Errorf("hardware: no totals in state")
+	if b.totals, err = row[hardware.Totals](b, hardware.TotalsKey); b.totals == nil {
+		err = missing(err, "totals")
 	}
 	return b, err
 }
@@ -104,6 +104,15 @@ func row[T any](b *book, key []byte) (*T, error) {
 	}
 	c.value = v
 	return v, nil
+}
+
+// missing is the end of a node whose state lacks what must be there, unless
+// reading it failed with err.
+func missing(err error, format string, args ...any) error {
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("hardware: not in state: "+format, args...)
 }
 
 // save writes a row, at flush.

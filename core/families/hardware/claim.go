@@ -109,7 +109,7 @@ func (x *handling) eligible(t *hardware.Task, id wire.Hash, v *hardware.Device, 
 	if t.Selected > v.LastPass+p.Schedule.RAPeriod+p.Schedule.RAGrace {
 		return no("it has not been proven for too long")
 	}
-	if e.tickets, err = x.tickets(v.Ordinal); err != nil {
+	if e.tickets, err = x.tickets(t.Epoch, v.Ordinal); err != nil {
 		return e, err
 	}
 	if e.tickets == 0 {
@@ -150,7 +150,7 @@ func (b *book) electorate(d *hardware.Device) (uint64, error) {
 	}
 	total := b.totals.Tickets
 	for _, ordinal := range owned {
-		own, err := b.tickets(ordinal)
+		own, err := b.tickets(b.totals.Epoch, ordinal)
 		if err != nil {
 			return 0, err
 		}
@@ -172,7 +172,7 @@ func (b *book) draw(id wire.Hash, t *hardware.Task, value wire.Hash) error {
 	if t.Tickets, err = b.electorate(d); err != nil {
 		return err
 	}
-	t.Beacon, t.Selected, t.Snapshot, t.Claims = value, b.height, b.totals.Snapshot, 0
+	t.Beacon, t.Selected, t.Epoch, t.Snapshot, t.Claims = value, b.height, b.totals.Epoch, b.totals.Snapshot, 0
 	t.Alpha = committee.Alpha(b.chain, id, t.Attempt, value)
 	return b.phase(id, t, hardware.PhaseClaim, b.height+p.Schedule.WClaim)
 }

@@ -70,8 +70,8 @@ func Adjust(c *ledger.Call, device wire.Hash, amount int64) error {
 	return b.flush()
 }
 
-// normalize brings all credit back to the cap if there is too much of it.
-func (b *book) normalize(p *Params) error {
+// normalise brings all credit back to the cap if there is too much of it.
+func (b *book) normalise(p *Params) error {
 	if !p.Committee.Inflated(b.totals.Credit) {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (b *book) normalize(p *Params) error {
 			return err
 		}
 	}
-	b.totals.Credit, b.totals.Normalized = p.Committee.Cap, b.height
+	b.totals.Credit, b.totals.Normalised = p.Committee.Cap, b.height
 	return nil
 }
 

@@ -20,7 +20,7 @@ func (x *handling) dispute(p *hardware.Dispute) error {
 	if err != nil {
 		return err
 	}
-	d, err := x.device(t.Device)
+	d, err := x.disputed(t)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (x *handling) dispute(p *hardware.Dispute) error {
 	if err := x.take(x.Payer, params.Schedule.DisputeBond, wire.ErrBond); err != nil {
 		return err
 	}
-	in, err := x.input(t, d, params, &p.Evidence)
+	in, err := x.input(t, params, &p.Evidence)
 	if err != nil {
 		return err
 	}
@@ -45,10 +45,19 @@ func (x *handling) dispute(p *hardware.Dispute) error {
 	if err := x.overturn(p, t, d, params, &right); err != nil {
 		return err
 	}
-	if err := x.saveDevice(t.Device, d); err != nil {
-		return err
-	}
 	return save(x.book, hardware.TaskKey(p.Task), t)
+}
+
+// dropped reports whether a task ended with its device forgotten.
+func dropped(t *hardware.Task) bool { return !t.Logged }
+
+// disputed is the device a verdict was about. One that was dropped may have
+// joined again since: the old verdict has nothing to do with its new row.
+func (b *book) disputed(t *hardware.Task) (*hardware.Device, error) {
+	if dropped(t) {
+		return &hardware.Device{Kind: hardware.TPM}, nil
+	}
+	return b.device(t.Device)
 }
 
 // disputable checks that a dispute can be decided here and now.
@@ -69,9 +78,9 @@ func (x *handling) disputable(p *hardware.Dispute) (*hardware.Task, error) {
 	if _, _, whole := appraise.Inline(&p.Evidence); !whole {
 		return nil, wire.Faultf(wire.ErrEvidenceSize, "a dispute carries its logs; these have %d and %d bytes", p.Evidence.Boot.Size, p.Evidence.App.Size)
 	}
-	d, err := x.device(t.Device)
+	d, err := x.disputed(t)
 	if err != nil {
-		return nil, wire.Faultf(wire.ErrNotDisputable, "the device was dropped and may join again after its cooldown")
+		return nil, err
 	}
 	// Old collateral is not kept: what is in force now would judge an honest
 	// committee by what it could not know.
@@ -83,12 +92,12 @@ func (x *handling) disputable(p *hardware.Dispute) (*hardware.Task, error) {
 }
 
 // input is what the committee had before it.
-func (x *handling) input(t *hardware.Task, d *hardware.Device, p *Params, e *hardware.Evidence) (*appraise.Input, error) {
+func (x *handling) input(t *hardware.Task, p *Params, e *hardware.Evidence) (*appraise.Input, error) {
 	boot, app, _ := appraise.Inline(e)
 	in := &appraise.Input{
 		Evidence: *e, Boot: boot, App: app, Chain: x.chain, Device: t.Device, Kind: t.Kind,
 		Nonce: t.Nonce, Height: t.Anchor, TimeMs: x.TimeMs, NodeKey: t.NodeKey, VRFKey: t.VRFKey,
-		AK:       d.AKPub,
+		AK:       t.AK,
 		Before:   appraise.Age{Counter: t.PrevCounter, Reset: t.PrevReset, Restart: t.PrevRestart, Clock: t.PrevClock},
 		BootPCRs: p.Schedule.PCRs(), AppPCR: p.Schedule.AppPCR,
 	}
@@ -154,8 +163,10 @@ func (x *handling) overturn(p *hardware.Dispute, t *hardware.Task, d *hardware.D
 		Right: committee.Finding{Verdict: right.Verdict, Digest: right.Digest}, TesteeTaken: t.Taken, IssuePercent: t.Percent,
 	}
 	teller := &teller{book: x.book, task: t, testee: d, seats: c}
-	if q.TesteeCredit, err = x.credit(d.Ordinal); err != nil {
-		return err
+	if d.Ordinal != 0 {
+		if q.TesteeCredit, err = x.credit(d.Ordinal); err != nil {
+			return err
+		}
 	}
 	for i, vote := range ballots(t, c) {
 		v, err := x.device(vote.Device)
@@ -181,29 +192,34 @@ func (x *handling) overturn(p *hardware.Dispute, t *hardware.Task, d *hardware.D
 		return err
 	}
 	t.Verdict, t.Reason, t.Digest = right.Verdict, right.Reason, right.Digest
+	if dropped(t) { // it may join again at once
+		return x.drop(hardware.BanKey(t.Device))
+	}
 	line, err := row[hardware.Outcome](x.book, hardware.ResultKey(t.Device, t.ResultSeq))
+	if err != nil || line == nil {
+		return missing(err, "result of task %s", p.Task)
+	}
+	line.Verdict, line.Reason, line.Measurements, line.Overturned = right.Verdict, right.Reason, right.Measurements, true
+	if err := save(x.book, hardware.ResultKey(t.Device, t.ResultSeq), line); err != nil {
+		return err
+	}
+	if right.Verdict == hardware.Fail {
+		err = x.suspend(d, params)
+	} else {
+		x.acquit(d)
+	}
 	if err != nil {
 		return err
 	}
-	if line != nil {
-		line.Verdict, line.Reason, line.Measurements, line.Overturned = right.Verdict, right.Reason, right.Measurements, true
-		if err := save(x.book, hardware.ResultKey(t.Device, t.ResultSeq), line); err != nil {
-			return err
-		}
-	}
-	if right.Verdict == hardware.Fail {
-		return x.suspend(d, params)
-	}
-	return x.acquit(d)
+	return x.saveDevice(t.Device, d)
 }
 
 // acquit undoes a FAIL as far as the rules let it: the device has its credit back
 // and may be reinstated at once. Only a new PASS makes it active: the evidence
 // that was right may be long past.
-func (x *handling) acquit(d *hardware.Device) error {
+func (x *handling) acquit(d *hardware.Device) {
 	if d.Fails > 0 {
 		d.Fails--
 	}
 	d.Cooldown = x.height
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"cloister/core/ledger/ledgertest"
 	"cloister/evidence/appraise"
 	"cloister/evidence/tpm"
+	"cloister/evidence/trust"
 	"cloister/wire"
 	public "cloister/wire/hardware"
 )
@@ -119,6 +120,28 @@ func TestAMajorityThatPassedABadDeviceIsSlashedAndTheDisputerRewarded(t *testing
 	w.settled()
 }
 
+// A joining that was refused wrongly leaves nothing to give back, but those who
+// refused it pay, and the device need not wait to try again.
+func TestADisputeOverAJoiningThatWasRefused(t *testing.T) {
+	w, c := newWorld(t, 6), newChip(0)
+	task := pendingUntilAnswer(w, c)
+	p := c.answer(w, task)
+	w.OK(w.send(c.owner, p))
+	w.vote(task, all(say{verdict: public.Fail, reason: appraise.NotApproved}))
+	if got := w.status(c.id); got != public.NoStatus {
+		t.Fatalf("the device is %s", got)
+	}
+	w.refused(c.owner, c.join(w.chainID()), wire.ErrCooldown)
+	before := w.credit(w.committeeOf(task)[0].Device)
+	w.OK(w.send(c.owner, &public.Dispute{Task: task, Evidence: p.Evidence}))
+	if got := w.credit(w.committeeOf(task)[0].Device); got != before-before/2 {
+		t.Errorf("who refused it has %d of %d", got, before)
+	}
+	w.OK(w.send(c.owner, c.join(w.chainID())))
+	w.until(w.task(task).Deadline + 3) // the old task is forgotten, the new one goes on
+	w.commonsense()
+}
+
 func TestLogsThatNoTransactionCarriesCannotBeDisputed(t *testing.T) {
 	w, c, task, e := lying(t, all(good()))
 	_ = c
@@ -126,5 +149,34 @@ func TestLogsThatNoTransactionCarriesCannotBeDisputed(t *testing.T) {
 	e.Boot.Digest = wire.Hash{2}
 	if got := w.One(w.send(ledgertest.Carol, &public.Dispute{Task: task, Evidence: e})).Code; got != wire.ErrEvidenceDigest {
 		t.Errorf("other logs: %s", got)
+	}
+}
+
+// Old collateral is not kept, so a CPU's verdict stands once anything that is
+// trusted has changed; a TPM's depends on approvals alone, which keep their heights.
+func TestACPUsVerdictStandsOnceTrustHasChanged(t *testing.T) {
+	a := newAgents(t, 6)
+	a.until(a.totals().EpochStart + a.params.Schedule.Epoch)
+	v := a.verifiers[0]
+	task := a.opened(ledgertest.Bob, v.id, public.KindChallenge)
+	p := a.testees[v.id].submit(a.world, task)
+	a.OK(a.send(v.owner, p))
+	a.reach(task, public.PhaseClaim)
+	var claims []*wire.Tx
+	for _, other := range a.verifiers[1:] {
+		claims = append(claims, a.claim(other, task))
+	}
+	a.OK(claims...)
+	a.vote(task, all(say{verdict: public.Fail, reason: appraise.Collateral}))
+	more := trust.Measurement{Component: trust.Image, Version: "2", Alg: trust.SHA256, Digest: make([]byte, 32), Register: "CODEID", Activation: a.height() + 100}
+	a.OK(a.order(&trust.MeasurementApprove{Measurement: more}, false))
+	a.refused(ledgertest.Bob, &public.Dispute{Task: task, Evidence: p.Evidence}, wire.ErrNotDisputable)
+
+	w, _, chips, e := lying(t, all(say{verdict: public.Fail, reason: appraise.Replay}))
+	more.Activation = w.height() + 100
+	w.OK(w.order(&trust.MeasurementApprove{Measurement: more}, false))
+	w.OK(w.send(ledgertest.Carol, &public.Dispute{Task: chips, Evidence: e}))
+	if got := w.task(chips).Verdict; got != public.Pass {
+		t.Errorf("verdict %d", got)
 	}
 }

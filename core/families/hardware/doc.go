@@ -16,7 +16,7 @@
 // is execution without the writing. What exists once per device and changes for
 // many at a time (credit, status, tickets) is in pages by ordinal; what has to
 // happen at a height is in due lists; so nothing ever walks over all devices
-// but the snapshot of an epoch and normalization, which touch pages only.
+// but the snapshot of an epoch and normalisation, which touch pages only.
 //
 // # Invariants
 //
@@ -33,14 +33,28 @@
 //
 // # What the specification leaves open, and what holds here
 //
-// Phases that wait for a block hash get the hash of the block at whose end they
-// begin. The beacon value of an attempt is the newest one that became final
-// after the evidence did. The eligible are those of the snapshot at the end of
-// the previous epoch; whoever lost the status since may not claim, and T stays.
-// A task that ends for lack of ballots never costs the missing anything: families
-// are not told who proposed a block, so one leader may always have kept
-// them out (specification §12). Prepaid gas is what owners deposit here. Evidence with
-// logs too long for a transaction can be judged by committees, not disputed.
+//   - A phase that needs a block hash gets that of the block at whose end it
+//     begins. The last block of an epoch begins and ends no phase: its snapshot
+//     needs the room.
+//   - The beacon value of an attempt is the newest there is at the end of the first
+//     block in which one became final above the height of the evidence.
+//   - The eligible are those of the snapshot the epoch of the draw began with;
+//     whoever lost the status since may not claim, and T stays.
+//   - An attempt that ends for lack of ballots costs the missing nothing: families
+//     are not told who proposed a block, so one leader may always have kept them
+//     out (specification §12).
+//   - Who reveals a PASS shows the measurements behind its digest, unless another
+//     did: the registry has to know whom a revocation concerns.
+//   - Evidence comes from the device's owner or node: no signature covers where its
+//     logs are, and logs nobody finds fail a device.
+//   - Logs too long for a transaction can be judged by committees, not disputed. A
+//     CPU's verdict can be disputed until what is trusted changes: old collateral
+//     is not kept.
+//   - A device that passed with code revoked since its anchor is stale at once.
+//   - A won dispute over a FAIL gives credit back and ends the cooldown; to be
+//     active again the device passes a REINSTATE task.
+//   - Prepaid gas is what owners deposit here; the treasury is spent by order of the
+//     authorities.
 //
 // Hardware registry specification §3 to §10, §12; design §4 wins over it.
 package hardware

@@ -103,7 +103,7 @@ func (b *book) performAt(height uint64, limit int, do func(due) error) (done boo
 			return false, err
 		}
 		if page == nil || int(head.Done%duePage) >= len(page.List) {
-			return false, fmt.Errorf("hardware: duty %d of height %d is missing", head.Done, height)
+			return false, missing(nil, "duty %d of height %d", head.Done, height)
 		}
 		if err := do(page.List[head.Done%duePage]); err != nil {
 			return false, err

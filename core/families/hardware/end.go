@@ -14,12 +14,15 @@ import (
 )
 
 // endWeight is what the duties of a block may write, estimated. With it, all
-// pages of credit (normalization), and all of tickets in the last block of an
+// pages of credit (normalisation), and all of tickets in the last block of an
 // epoch, stay below ledger.MaxEndWrites.
-const endWeight = 768 << 10
+const (
+	endWeight  = 768 << 10
+	drawWeight = 64 << 10 // besides, so that duties never keep draws waiting
+)
 
 // EndBlock implements ledger.Ender: trust taken back, what is due, tasks that
-// wait for the beacon, normalization, and the end of the epoch, in this order.
+// wait for the beacon, normalisation, and the end of the epoch, in this order.
 func (Family) EndBlock(e *ledger.End) error {
 	b, err := bookAt(e)
 	if err != nil {
@@ -37,12 +40,12 @@ func (Family) EndBlock(e *ledger.End) error {
 		if err := b.perform(endWeight, b.attend); err != nil {
 			return err
 		}
-		if err := b.drawAll(endWeight); err != nil {
+		if err := b.drawAll(endWeight + drawWeight); err != nil {
 			return err
 		}
 	}
 	if b.height%p.Schedule.NormInterval == 0 {
-		if err := b.normalize(p); err != nil {
+		if err := b.normalise(p); err != nil {
 			return err
 		}
 	}
@@ -143,7 +146,7 @@ func (b *book) drawAll(limit int) error {
 		at := hardware.BeaconKey(b.totals.WaitHead)
 		raw, err := b.bytesAt(at)
 		if err != nil || len(raw) != 32 {
-			return fmt.Errorf("hardware: waiting task %d is missing: %w", b.totals.WaitHead, err)
+			return missing(err, "waiting task %d", b.totals.WaitHead)
 		}
 		id := wire.Hash(raw)
 		t, err := b.task(id)
@@ -210,11 +213,12 @@ func (b *book) ticketPage(page uint32, p *Params) ([]byte, error) {
 		binary.BigEndian.PutUint16(next[2*i:], uint16(n))
 		b.totals.Tickets += n
 	}
-	old, err := b.bytesAt(hardware.TicketKey(page))
+	key := hardware.TicketKey(b.totals.Epoch, page)
+	old, err := b.bytesAt(key)
 	if err != nil || bytes.Equal(old, next) {
 		return next, err
 	}
-	raw, err := b.page(hardware.TicketKey(page), len(next))
+	raw, err := b.page(key, len(next))
 	copy(raw, next)
 	return next, err
 }

@@ -52,6 +52,11 @@ func (x *handling) submit(p *hardware.EvidenceSubmit) error {
 // accept checks what is cheap and certain about evidence, and files it. What
 // logs and measurements say is the committee's to find.
 func (x *handling) accept(t *hardware.Task, d *hardware.Device, id wire.Hash, e *hardware.Evidence) error {
+	// No signature covers where logs are: who may say it could make a good device
+	// fail by naming places where there is nothing.
+	if x.Payer != d.Owner && x.Payer != wire.AccountOf(d.NodeKey) {
+		return wire.Faultf(wire.ErrNotOwner, "evidence is sent by the device's owner %s, or by its node", d.Owner)
+	}
 	if (e.Kind == hardware.TPM) != (d.Kind == hardware.TPM) {
 		return wire.Faultf(wire.ErrEvidenceKind, "the device is of kind %d, the evidence of %d", d.Kind, e.Kind)
 	}
@@ -65,7 +70,7 @@ func (x *handling) accept(t *hardware.Task, d *hardware.Device, id wire.Hash, e 
 	}
 	d.Shown = x.height
 	t.EvidenceDigest, t.EvidenceTx, t.EvidenceAt = e.Digest(), x.ID, x.height
-	t.NodeKey, t.VRFKey = d.NodeKey, d.VRFKey
+	t.NodeKey, t.VRFKey, t.AK = d.NodeKey, d.VRFKey, d.AKPub
 	if err := x.saveDevice(t.Device, d); err != nil {
 		return err
 	}

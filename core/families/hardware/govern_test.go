@@ -203,7 +203,7 @@ func (populating) Execute(c *ledger.Call) ([]byte, error) {
 	return nil, nil
 }
 
-// A full registry is normalized, and its snapshot taken, in one end of a block:
+// A full registry is normalised, and its snapshot taken, in one end of a block:
 // more than ledger.MaxEndWrites would stop the node.
 func TestAFullRegistryFitsTheEndOfABlock(t *testing.T) {
 	const pages = 100
@@ -224,12 +224,12 @@ func TestAFullRegistryFitsTheEndOfABlock(t *testing.T) {
 	w.OK(txs...)
 	w.until(16)
 	got := w.totals()
-	if got.Credit != params.Committee.Cap || got.Normalized != 16 || got.Epoch != 1 || got.Tickets == 0 || got.Devices != pages*public.PageDevices-1 {
+	if got.Credit != params.Committee.Cap || got.Normalised != 16 || got.Epoch != 1 || got.Tickets == 0 || got.Devices != pages*public.PageDevices-1 {
 		t.Fatalf("%+v", got)
 	}
 	w.commonsense()
 	w.until(33) // another one finds nothing to do
-	if w.totals().Normalized != 16 {
+	if w.totals().Normalised != 16 {
 		t.Errorf("%+v", w.totals())
 	}
 }

@@ -1,8 +1,6 @@
 package hardware
 
 import (
-	"fmt"
-
 	"cloister/core/families/hardware/committee"
 	"cloister/core/families/hardware/tables"
 	"cloister/wire"
@@ -132,7 +130,7 @@ func (b *book) list(device, task wire.Hash) error {
 func (b *book) unlist(device wire.Hash) error {
 	o, err := row[hardware.OpenTask](b, hardware.OpenKey(device))
 	if err != nil || o == nil {
-		return fmt.Errorf("hardware: device %s has no open task: %w", device, err)
+		return missing(err, "open task of device %s", device)
 	}
 	last := b.totals.Open - 1
 	lastKey := hardware.OpenPageKey(last / hardware.PageOpen)
@@ -145,7 +143,7 @@ func (b *book) unlist(device wire.Hash) error {
 	if moved != device {
 		m, err := row[hardware.OpenTask](b, hardware.OpenKey(moved))
 		if err != nil || m == nil {
-			return fmt.Errorf("hardware: listed device %s has no open task: %w", moved, err)
+			return missing(err, "open task of listed device %s", moved)
 		}
 		m.Slot = o.Slot
 		if err := save(b, hardware.OpenKey(moved), m); err != nil {

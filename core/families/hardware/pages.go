@@ -39,10 +39,10 @@ func (b *book) setCredit(ordinal uint32, credit uint64) error {
 	return nil
 }
 
-// tickets are a device's in the snapshot of the epoch.
-func (b *book) tickets(ordinal uint32) (uint64, error) {
+// tickets are a device's in the snapshot an epoch began with, this one or the last.
+func (b *book) tickets(epoch uint64, ordinal uint32) (uint64, error) {
 	page, at := place(ordinal)
-	raw, err := b.bytesAt(hardware.TicketKey(page))
+	raw, err := b.bytesAt(hardware.TicketKey(epoch, page))
 	if err != nil || int(2*at+2) > len(raw) {
 		return 0, err
 	}

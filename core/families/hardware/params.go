@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"cloister/core/families/hardware/committee"
-	"cloister/wire"
 	"cloister/wire/hardware"
 )
 
@@ -63,8 +62,8 @@ func (p *Params) Check() error {
 		name            string
 		v, least, limit uint64
 	}{
-		{"epoch", s.Epoch, 1, maxWindow}, {"norm_interval", s.NormInterval, 1, maxWindow}, {"vrf_delay", s.VRFDelay, 0, 64},
-		{"w_evid", s.WEvid, 1, maxWindow}, {"w_claim", s.WClaim, 1, maxWindow}, {"w_chal", s.WChal, 1, maxWindow},
+		{"epoch", s.Epoch, 4, maxWindow}, {"norm_interval", s.NormInterval, 1, maxWindow}, {"vrf_delay", s.VRFDelay, 1, 64},
+		{"w_evid", s.WEvid, 1, maxWindow}, {"w_claim", s.WClaim, 1, s.Epoch}, {"w_chal", s.WChal, 1, maxWindow},
 		{"w_ans", s.WAns, 1, maxWindow}, {"w_commit", s.WCommit, 1, maxWindow}, {"w_reveal", s.WReveal, 1, maxWindow},
 		{"ra_grace", s.RAGrace, 1, maxWindow}, {"ra_period", s.RAPeriod, s.RAGrace + 1, maxWindow},
 		{"max_attempts", uint64(s.MaxAttempts), 1, maxAttempts}, {"dispute_window", s.DisputeWindow, 1, maxWindow},
@@ -97,6 +96,3 @@ func (b *book) params(version uint32) (*Params, error) {
 }
 
 func (b *book) current() (*Params, error) { return b.params(b.totals.Params) }
-
-// maxGenesis is an upper bound that any genesis keeps (wire.MaxGenesis).
-const maxGenesis = wire.MaxGenesis

@@ -48,7 +48,6 @@ func TestWhateverVerifiersDoTheBooksAddUp(t *testing.T) {
 			}
 		}
 		for range 2 {
-			kind := public.KindJoin
 			switch w.status(c.id) {
 			case public.NoStatus:
 				if w.One(w.send(c.owner, c.join(w.chainID()))).Code != wire.OK {
@@ -56,16 +55,13 @@ func TestWhateverVerifiersDoTheBooksAddUp(t *testing.T) {
 					continue
 				}
 			case public.Active:
-				kind = public.KindChallenge
 				w.until(w.device(c.id).LastEnd + w.params.Schedule.Spacing)
-				w.OK(w.send(ledgertest.Carol, &public.Open{Device: c.id, Kind: kind}))
+				w.OK(w.send(ledgertest.Carol, &public.Open{Device: c.id, Kind: public.KindChallenge}))
 			case public.Stale:
-				kind = public.KindPeriodic
-				w.OK(w.send(c.owner, &public.Open{Device: c.id, Kind: kind}))
+				w.OK(w.send(c.owner, &public.Open{Device: c.id, Kind: public.KindPeriodic}))
 			case public.Suspended:
-				kind = public.KindReinstate
 				w.until(w.device(c.id).Cooldown)
-				w.OK(w.send(c.owner, &public.Open{Device: c.id, Kind: kind}))
+				w.OK(w.send(c.owner, &public.Open{Device: c.id, Kind: public.KindReinstate}))
 			}
 			look()
 			task := w.open(c.id)
@@ -200,7 +196,7 @@ func TestSeatsDoNotDependOnTheOrderOfClaims(t *testing.T) {
 		w.until(w.totals().EpochStart + w.params.Schedule.Epoch)
 		testee := w.verifiers[6].id
 		task := w.opened(ledgertest.Bob, testee, public.KindChallenge)
-		w.OK(w.send(ledgertest.Bob, w.testees[testee].submit(w.world, task)))
+		w.OK(w.send(w.owners[testee], w.testees[testee].submit(w.world, task)))
 		w.reach(task, public.PhaseClaim)
 		var txs []*wire.Tx
 		for _, i := range order {

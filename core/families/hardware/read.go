@@ -9,20 +9,24 @@ import (
 	"cloister/wire/hardware"
 )
 
+// Reader returns the value of a key of the family's state, nil if there is none:
+// ledger.State.Get, or a view.
+type Reader func(key []byte) ([]byte, error)
+
 // Trust is what relying parties ask of a device.
 type Trust struct {
 	Status       hardware.Status
 	LastPass     uint64 // height; 0: never passed
 	Class        trust.Class
 	Owner        wire.Account
-	Measurements []wire.Hash
+	Measurements []wire.Hash // of the last PASS
 }
 
-// TrustOf reads what the registry says of a device; st is the state of family
-// hardware. ok is false if it does not know it.
-func TrustOf(st ledger.State, device wire.Hash) (t Trust, ok bool, err error) {
-	d, ok, err := ledger.Load[hardware.Device](st, hardware.DeviceKey(device))
-	if err != nil || !ok {
+// TrustOf reads what the registry says of a device; ok is false if it does not
+// know it.
+func TrustOf(get Reader, device wire.Hash) (t Trust, ok bool, err error) {
+	d, err := readDevice(get, device)
+	if err != nil || d == nil {
 		return t, false, err
 	}
 	t = Trust{Status: hardware.Pending, LastPass: d.LastPass, Class: trust.Class(d.Class), Owner: d.Owner, Measurements: d.Measurements}
@@ -30,7 +34,7 @@ func TrustOf(st ledger.State, device wire.Hash) (t Trust, ok bool, err error) {
 		return t, true, nil
 	}
 	page, at := place(d.Ordinal)
-	raw, err := st.Get(hardware.StatusKey(page))
+	raw, err := get(hardware.StatusKey(page))
 	if err == nil && int(at) < len(raw) {
 		t.Status = hardware.Status(raw[at] & statusBits)
 	}
@@ -38,15 +42,24 @@ func TrustOf(st ledger.State, device wire.Hash) (t Trust, ok bool, err error) {
 }
 
 // CreditOf is a device's credit; 0 for one that is not registered.
-func CreditOf(st ledger.State, device wire.Hash) (uint64, error) {
-	d, ok, err := ledger.Load[hardware.Device](st, hardware.DeviceKey(device))
-	if err != nil || !ok || d.Ordinal == 0 {
+func CreditOf(get Reader, device wire.Hash) (uint64, error) {
+	d, err := readDevice(get, device)
+	if err != nil || d == nil || d.Ordinal == 0 {
 		return 0, err
 	}
 	page, at := place(d.Ordinal)
-	raw, err := st.Get(hardware.CreditKey(page))
+	raw, err := get(hardware.CreditKey(page))
 	if err != nil || int(8*at+8) > len(raw) {
 		return 0, err
 	}
 	return binary.BigEndian.Uint64(raw[8*at:]), nil
+}
+
+func readDevice(get Reader, id wire.Hash) (*hardware.Device, error) {
+	raw, err := get(hardware.DeviceKey(id))
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	d := new(hardware.Device)
+	return d, wire.Unmarshal(raw, d, ledger.MaxValue)
 }

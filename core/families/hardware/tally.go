@@ -1,8 +1,6 @@
 package hardware
 
 import (
-	"fmt"
-
 	"cloister/core/families/hardware/committee"
 	"cloister/wire"
 	"cloister/wire/hardware"
@@ -111,7 +109,16 @@ func (b *book) lets(t *hardware.Task, d *hardware.Device, p *Params, c *seats, o
 			return 0, err
 		}
 	}
-	return t.Percent, b.relied(t, d, o.MajorityDigest)
+	if err := b.relied(t, d, o.MajorityDigest); err != nil {
+		return 0, err
+	}
+	// What was approved at the anchor passes; if it was revoked since, the
+	// revocation has already been acted on for all others.
+	good, err := b.inForce(d)
+	if err == nil && !good {
+		_, err = b.move(d.Ordinal, hardware.Stale, outdated)
+	}
+	return t.Percent, err
 }
 
 // relied notes the measurements behind a PASS. The digest that won was revealed
@@ -119,11 +126,11 @@ func (b *book) lets(t *hardware.Task, d *hardware.Device, p *Params, c *seats, o
 func (b *book) relied(t *hardware.Task, d *hardware.Device, digest wire.Hash) error {
 	open, err := row[hardware.OpenTask](b, hardware.OpenKey(t.Device))
 	if err != nil || open == nil {
-		return fmt.Errorf("hardware: device %s has no open task: %w", t.Device, err)
+		return missing(err, "open task of device %s", t.Device)
 	}
 	f, err := row[found](b, hardware.MeasuredKey(open.Task, digest))
 	if err != nil || f == nil {
-		return fmt.Errorf("hardware: nobody showed the measurements of digest %s: %w", digest, err)
+		return missing(err, "measurements of digest %s", digest)
 	}
 	return b.showed(d, f.List)
 }
@@ -215,7 +222,7 @@ func (b *book) suspend(d *hardware.Device, p *Params) error {
 
 // log appends to the device's results.
 func (b *book) log(id wire.Hash, t *hardware.Task, d *hardware.Device, o committee.Outcome) error {
-	t.ResultSeq = d.Results
+	t.Logged, t.ResultSeq = true, d.Results
 	d.Results++
 	d.LastTask, d.LastEnd = id, b.height
 	line := &hardware.Outcome{
@@ -238,7 +245,7 @@ func (b *book) prune(id wire.Hash) error {
 	if err != nil {
 		return err
 	}
-	if d != nil && d.Ordinal != 0 && d.Results > 0 {
+	if d != nil && t.Logged {
 		if err := b.drop(hardware.ResultKey(t.Device, t.ResultSeq)); err != nil {
 			return err
 		}
