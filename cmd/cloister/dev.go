@@ -220,8 +220,14 @@ func (d *devRun) found(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members, hardware: d.simulated}
-	f.authorities = []string{allocations[0].Address} // the development key
+	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members}
+	if d.simulated != nil {
+		t, err := d.simulated.trust(f.at)
+		if err != nil {
+			return err
+		}
+		f.attested = &attested{tee: "simulated", trust: t, authorities: []string{allocations[0].Address}, schedule: devSchedule()}
+	}
 	if len(members) == 1 {
 		f.engine = "solo"
 	}

@@ -30,8 +30,7 @@ type founding struct {
 	members     []*member
 	allocations []token.Allocation
 	at          time.Time
-	hardware    *simulated // nil: none
-	authorities []string   // addresses of who governs a network with hardware
+	attested    *attested // nil: no hardware
 }
 
 // genesis builds and checks it.
@@ -57,9 +56,9 @@ func (f *founding) genesis() (*wire.Genesis, error) {
 		names[m.Name] = true
 		g.Members = append(g.Members, wire.GenesisMember{Name: m.Name, Key: m.Key})
 	}
-	if f.hardware != nil {
-		g.TEE = "simulated"
-		more, err := f.hardware.families(g, f.authorities)
+	if f.attested != nil {
+		g.TEE = f.attested.tee
+		more, err := f.attested.families(g)
 		if err != nil {
 			return nil, err
 		}
@@ -97,8 +96,8 @@ func parseFund(s string) (al token.Allocation, err error) {
 }
 
 func genesisNew(a *app) *cobra.Command {
-	var name, engine, file string
-	var members, funds []string
+	var name, engine, file, trustFile string
+	var members, funds, authorities []string
 	var rate uint64
 	c := &cobra.Command{
 		Use:   "new",
@@ -126,6 +125,19 @@ rests on this file: publish its chain id where they can compare it.`,
 				}
 				f.allocations = append(f.allocations, al)
 			}
+			if (trustFile == "") != (len(authorities) == 0) {
+				return bad("--trust and --authority go together: what the network trusts, and who may change it")
+			}
+			if trustFile != "" {
+				t, err := readTrust(trustFile)
+				if err != nil {
+					return err
+				}
+				f.attested = &attested{tee: "attested", trust: t, authorities: authorities}
+				if t.Testnet {
+					f.attested.tee = "simulated"
+				}
+			}
 			g, err := f.genesis()
 			if err != nil {
 				return err
@@ -143,6 +155,8 @@ rests on this file: publish its chain id where they can compare it.`,
 	fl.StringVar(&engine, "engine", "raft", "consensus engine: raft, or solo for one member")
 	fl.StringArrayVar(&members, "member", nil, "member.json of a founding validator; repeat for each")
 	fl.StringArrayVar(&funds, "fund", nil, "ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS an account starts with; repeat for more")
+	fl.StringVar(&trustFile, "trust", "", "file of the roots, collateral, code and policies that nodes must satisfy; without it members claim no hardware")
+	fl.StringArrayVar(&authorities, "authority", nil, "address that takes part in changing what is trusted and who is a member; repeat for each")
 	fl.Uint64Var(&rate, "rate", defaultRate, "factoshis that one entry credit costs")
 	fl.StringVar(&file, "file", genesisFile, "file to write")
 	for _, f := range []string{"name", "member"} {

@@ -82,6 +82,7 @@ again keeps the identity. The key never leaves the core.`,
 	f.StringVar(&h.api, "api", "127.0.0.1:7401", "host:port to serve the public API on")
 	f.StringVar(&h.peer, "peer", "127.0.0.1:7421", "host:port to serve other validators on; empty for a network of one")
 	f.StringVar(&h.address, "address", "", "host:port where other validators reach this one (default that of --peer)")
+	f.StringSliceVar(&h.launcher, "launcher", nil, "program and arguments that start the core on its hardware, separated by commas; {home} is the home")
 	f.StringVar(&h.core, "core", "", "the trusted program (default cloister-core beside this program)")
 	if err := c.MarkFlagRequired("name"); err != nil {
 		panic(err) // the flag is defined above

@@ -43,7 +43,7 @@ type app struct {
 var nouns = []func(*app) *cobra.Command{
 	devCommand, initCommand, genesisCommand, startCommand, nodeCommand,
 	keysCommand, tokenCommand, chainCommand, entryCommand, notarizeCommand,
-	receiptCommand, blockCommand, txCommand, governanceCommand, evidenceCommand, measureCommand, benchCommand, versionCommand,
+	receiptCommand, blockCommand, txCommand, governanceCommand, hardwareCommand, evidenceCommand, measureCommand, benchCommand, versionCommand,
 }
 
 func (a *app) root() *cobra.Command {

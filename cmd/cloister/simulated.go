@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,11 +11,6 @@ import (
 	"cloister/evidence/policy"
 	"cloister/evidence/trust"
 	"cloister/simtee"
-	"cloister/wire"
-	"cloister/wire/beacon"
-	"cloister/wire/governance"
-	"cloister/wire/hardware"
-	"cloister/wire/node"
 )
 
 // Simulated hardware of a development network, in a folder of its home: two
@@ -27,6 +21,9 @@ const (
 	simulatorName   = "cloister-simtee"
 	measuredCore    = "cloister-core"
 )
+
+// maxSocketFolder leaves room for "validator-1/../" and the socket's own name.
+const maxSocketFolder = 70
 
 // hardwareFlag is what the cores of a new network run on.
 type hardwareFlag string
@@ -110,44 +107,6 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 	}
 	return append(launcher, "--"), nil
 }
-
-// families are those that a network on this hardware has besides the others.
-func (s *simulated) families(g *wire.Genesis, authorities []string) ([]wire.FamilyGenesis, error) {
-	t, err := s.trust(time.UnixMilli(int64(g.TimeMs)))
-	if err != nil {
-		return nil, err
-	}
-	nodes := node.FoundingParams(g)
-	nodes.FoundingMs = foundingMs
-	var founders []wire.PublicKey
-	for _, m := range g.Members {
-		founders = append(founders, m.Key)
-	}
-	rest := map[string]any{
-		"trust": t, "founders": founders, "founder_credit": founderCredit, "testnet": true, "time_ms": g.TimeMs, "params": devSchedule(),
-	}
-	params, err := json.Marshal(rest)
-	if err != nil {
-		return nil, err
-	}
-	clock, err := json.Marshal(beacon.Params{IntervalMs: beacon.DefaultIntervalMs})
-	if err != nil {
-		return nil, err
-	}
-	return []wire.FamilyGenesis{
-		{Name: governance.Name, Params: (&governance.Params{Authorities: authorities}).JSON()},
-		{Name: hardware.Name, Params: params},
-		{Name: node.Name, Params: nodes.JSON()},
-		{Name: beacon.Name, Params: clock},
-	}, nil
-}
-
-const (
-	foundingMs = 10 * 60 * 1000 // founders have so long to show evidence
-	// maxSocketFolder leaves room for "validator-1/../" and the socket's own name.
-	maxSocketFolder = 70
-	founderCredit   = 4_000_000_000 // forty tickets each
-)
 
 // devSchedule has windows for a network that makes a few blocks a second and for
 // committees of a few devices.

@@ -25,6 +25,8 @@ var rooms = map[string][]string{
 	"core/step":             {"wire"},
 
 	"host": {"gate", "evidence", "wire", "gen"},
+	// A host that follows another network's hosts is their client.
+	"host/follow": {"client", "gate", "evidence", "wire", "gen"},
 
 	// A device's own side of the registry: an outside user, with a TPM.
 	"device": {"client", "core/families/hardware/committee", "evidence", "wire"},

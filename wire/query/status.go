@@ -21,7 +21,7 @@ type Status struct {
 	ChainID wire.Hash
 	Node    wire.NodeID
 	Slot    uint64 // of this incarnation; 0 if it is no member
-	Role    string // "voter", "learner", "audit" or "none"
+	Role    string // "voter", "learner", "audit" or "observer"
 
 	Engine      string // as in the genesis file
 	Restart     string // restart mode in force, as in the genesis file
