@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 
 	"host": {"gate", "evidence", "wire", "gen"},
 	// A host that follows another network's hosts is their client.
-	"host/follow": {"client", "gate", "evidence", "wire", "gen"},
+	"host/follow": {"client", "host/archive", "gate", "evidence", "wire", "gen"},
 
 	// A device's own side of the registry: an outside user, with a TPM.
 	"device": {"client", "core/families/hardware/committee", "evidence", "wire"},
