@@ -236,15 +236,11 @@ func hardwareTasks(a *app) *cobra.Command {
 	}, tasksShow(a))
 }
 
-// otherCore is a part of examples: a host of the network that no other example
-// uses. Each device of a network can be challenged a little while only.
-const otherCore = `$(cloister node status --json | sed -n 's/.*"endpoint": "\(http[^"]*\)".*/\1/p' | `
-
 func tasksShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show TASK",
 		Short:   "Show an attestation: phase, committee, votes, verdict",
-		Example: `  cloister hardware tasks show $(cloister hardware attest -q $(cloister hardware join -q --endpoint-of-core ` + otherCore + `sed -n 3p)))`,
+		Example: `  cloister hardware tasks show $(cloister hardware attest -q $(cloister hardware join -q --endpoint-of-core 3))`,
 		Args:    cobra.ExactArgs(1),
 		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			id, err := parseID("a task's id", args[0])
@@ -286,7 +282,7 @@ func hardwareAttest(a *app) *cobra.Command {
 		Long: `Open an attestation of a device, and pay for its committee. Anybody may challenge a
 device that is active or stale; each further challenge in an epoch costs twice as
 much. Its owner may renew a stale one and reinstate a suspended one.`,
-		Example: `  cloister hardware attest $(cloister hardware join -q --endpoint-of-core ` + otherCore + `sed -n 2p))`,
+		Example: `  cloister hardware attest $(cloister hardware join -q --endpoint-of-core 2)`,
 		Args:    cobra.ExactArgs(1),
 		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
 			d, err := readRegistry(ctx, c).known(args[0])

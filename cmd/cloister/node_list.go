@@ -40,6 +40,8 @@ type shownNodeState struct {
 	GraceMs    uint64         `json:"tolerated_since_ms,omitempty"`
 	Reason     string         `json:"reason,omitempty"` // of a revocation
 	Height     uint64         `json:"height"`           // state after this block
+	// Judged, shown of one node: what the policies of its roles say of it now.
+	Judged []*shownJudgement `json:"judged,omitempty"`
 }
 
 // shownPlatform is what a node's evidence showed.
@@ -97,6 +99,15 @@ func (s *nodes) show(id wire.NodeID) (*shownNodeState, error) {
 		return nil, wire.Faultf(wire.ErrNotRegistered, "the ledger knows no node %s; 'cloister node list' shows those it knows", id)
 	}
 	return s.shown(n), nil
+}
+
+// judged holds a node against the policies of its roles.
+func (s *nodes) judged(id wire.NodeID) ([]*shownJudgement, error) {
+	n, err := node.Of(s.get, id)
+	if err != nil || n == nil {
+		return nil, err
+	}
+	return readRegistry(s.ctx, s.c).judge(n)
 }
 
 func (s *nodes) shown(n *node.Node) *shownNodeState {
@@ -200,6 +211,9 @@ func (s *shownNodeState) text(w io.Writer) {
 		pairs = append(pairs, "tolerated since", when(s.GraceMs))
 	}
 	fields(w, append(pairs, "expires", expires, "as of", fmt.Sprintf("block %d, proved", s.Height))...)
+	for _, j := range s.Judged {
+		j.text(w)
+	}
 }
 
 // filled shows a hash that may be missing.
@@ -304,6 +318,9 @@ func nodeShow(a *app) *cobra.Command {
 			}
 			n, err := st.show(id)
 			if err != nil {
+				return err
+			}
+			if n.Judged, err = st.judged(id); err != nil {
 				return err
 			}
 			return a.print(n)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,18 +20,21 @@ import (
 
 // coreFlag names the host whose core is meant: one on this machine.
 func coreFlag(c *cobra.Command, endpoint *string) {
-	c.Flags().StringVar(endpoint, "endpoint-of-core", "", "host on this machine whose core is meant (default the first endpoint)")
+	c.Flags().StringVar(endpoint, "endpoint-of-core", "1", "host on this machine whose core is meant: an address, or its number among the endpoints")
 }
 
 // ownCore is a client of that host alone, with the user's word that it is on
 // this machine: a core makes evidence for nobody else.
 func (a *app) ownCore(endpoint string) (*client.Client, error) {
-	if endpoint == "" {
+	if n, err := strconv.ParseUint(endpoint, 10, 16); err == nil {
 		list, err := a.endpointList()
 		if err != nil {
 			return nil, err
 		}
-		endpoint = list[0]
+		if n == 0 || n > uint64(len(list)) {
+			return nil, bad("there are %d endpoints; --endpoint-of-core %d is none of them", len(list), n)
+		}
+		endpoint = list[n-1]
 	}
 	if !local(endpoint) {
 		return nil, bad("%s is not on this machine: run this on the core's own machine, or name a host there with --endpoint-of-core", shown(clip(endpoint)))

@@ -1,15 +1,27 @@
-// Package agent carries out a device's duties on the ledger without anybody
-// asking it to: it joins, answers attestation tasks, and, when the device is
-// drawn into a committee, does a verifier's work.
+// Package agent does what a registered device owes, without anybody asking it
+// to: it joins, answers every attestation task with fresh evidence, keeps gas for
+// renewals, and verifies others (package verifier).
 //
-// What is due follows from state alone and is decided elsewhere, so that a
-// trusted core and this program cannot differ in it: a verifier's duties in
-// core/families/hardware/verifier (pure: it reads state through a function and
-// makes payloads). This package adds what needs a TPM and what needs a network.
+// It must never keep anything that it could not derive again after a restart,
+// submit what the state does not ask for, or answer with evidence made before the
+// question: each answer has its own, behind a new value of the TPM's counter.
 //
-// It must never keep anything it could not derive again after a restart, decide a
-// verdict by any other function than evidence/appraise, or submit what the state
-// does not ask for.
+// # How it is built
 //
-// Hardware registry specification §5 to §8.
+// Owner.Due and verifier.Due say from state alone what is owed. An Agent looks,
+// has the TPM do what only it can, and submits; one Round is one look. What was
+// submitted and is still owed is submitted again after some blocks, never
+// sooner. Run drives Rounds over the public API until it is told to stop; it is
+// the only thing here that waits or reads a clock.
+//
+// Invariants: for one task and attempt a thing is submitted at most once per
+// Repeat blocks; secrets that a verifier did not commit to are left out of an
+// answer, or its whole would be refused; evidence leaves only after its logs can
+// be had by everybody.
+//
+// A device whose evidence is refused because its TPM is behind what the ledger
+// knows exists twice, or was rolled back. The agent proves that itself: the other
+// one may be a thief's, and silence would only cost the next task too.
+//
+// Hardware registry specification §5 to §8, §12.
 package agent

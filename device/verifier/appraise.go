@@ -124,4 +124,3 @@ func judge(v *registry.View, in *appraise.Input) (*appraise.Result, error) {
 	}
 	return &r, nil
 }
-

@@ -15,13 +15,16 @@ import (
 type handler struct {
 	s       *Supervisor
 	events  eventLog
+	finals  finals
 	refused chan error   // capacity 1: the first block that could not be stored
-	over    bool         // a block was refused; only Final and Undo use it
 	last    atomic.Int32 // exit code the core announced with Fatal, 0 if it did not
 }
 
 func newHandler(s *Supervisor) *handler {
-	return &handler{s: s, events: eventLog{log: s.cfg.Log, now: s.cfg.now}, refused: make(chan error, 1)}
+	return &handler{
+		s: s, events: eventLog{log: s.cfg.Log, now: s.cfg.now}, refused: make(chan error, 1),
+		finals: finals{archive: s.cfg.Archive, filled: s.cfg.Filled, log: s.cfg.Log, more: make(chan struct{}, 1)},
+	}
 }
 
 // Dial connects to a peer, whose address is its node id in hex: where it lives
@@ -32,6 +35,10 @@ func (h *handler) Dial(ctx context.Context, addr string) (net.Conn, error) {
 		return nil, gate.ErrBadRequest
 	}
 	place, ok := h.s.cfg.Peers[id]
+	if !ok && h.s.cfg.Lookup != nil {
+		place, err = h.s.cfg.Lookup(ctx, id)
+		ok = err == nil
+	}
 	if !ok {
 		return nil, gate.ErrNotFound
 	}
@@ -76,14 +83,7 @@ func (h *handler) Fetch(_ context.Context, kind gate.FetchKind, key []byte) (ans
 }
 
 // Final stores a block. After one that cannot be stored, none is taken.
-func (h *handler) Final(f gate.Final) {
-	if h.over {
-		return
-	}
-	if err := h.s.cfg.Archive.Append(&f); err != nil {
-		h.refuse(fmt.Errorf("block %d of the core: %w", f.Height, err))
-	}
-}
+func (h *handler) Final(f gate.Final) { h.refuse(h.finals.take(f)) }
 
 // ErrUndo means that the core wants to take back final blocks, which no engine of this
 // host's archive may do.
@@ -91,14 +91,14 @@ var ErrUndo = errors.New("supervise: the core wants final blocks undone")
 
 // Undo is refused: the archive keeps what was final.
 func (h *handler) Undo(u gate.Undo) {
-	if !h.over {
-		h.refuse(fmt.Errorf("%w, to height %d", ErrUndo, u.ToHeight))
-	}
+	h.refuse(h.finals.end(fmt.Errorf("%w, to height %d", ErrUndo, u.ToHeight)))
 }
 
+// refuse ends this life of the core, if there is a reason.
 func (h *handler) refuse(err error) {
-	h.over = true
-	h.refused <- err
+	if err != nil {
+		h.refused <- err // one reason at most comes out of finals
+	}
 }
 
 // Event writes the core's event to the host's log.

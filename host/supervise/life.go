@@ -113,7 +113,7 @@ func (r *refusal) Error() string { return r.err.Error() }
 // ended it, nil for an orderly stop. told is the height the core was told is
 // archived.
 func (s *Supervisor) serve(ctx context.Context, p *process, g *gate.Host, h *handler, told uint64) (reason error) {
-	reports := s.report(g, told)
+	reports := s.report(g, h, told)
 	select {
 	case <-ctx.Done():
 		s.away(wire.Faultf(wire.ErrStopping, "this host is shutting down"))
@@ -147,17 +147,29 @@ func (s *Supervisor) stop(g *gate.Host) {
 	}
 }
 
-// report tells the core what is archived whenever it has grown, until the
-// function it returns is called.
-func (s *Supervisor) report(g *gate.Host, told uint64) (end func()) {
+// report tells the core what is archived of the blocks it published, whenever
+// that has grown, until the function it returns is called. What others put into
+// the archive is none of the core's business: it finds that there.
+func (s *Supervisor) report(g *gate.Host, h *handler, told uint64) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		for s.cfg.Archive.Await(ctx, told+1) == nil {
-			told = s.cfg.Archive.Height() // may be more by now: one report for all
-			if g.Archived(told) != nil {
+		for {
+			select {
+			case <-h.finals.more:
+			case <-ctx.Done():
 				return
+			}
+			for told < h.finals.published() {
+				if s.cfg.Archive.Await(ctx, told+1) != nil {
+					return
+				}
+				h.refuse(h.finals.retry())
+				told = min(s.cfg.Archive.Height(), h.finals.published()) // one report for all
+				if g.Archived(told) != nil {
+					return
+				}
 			}
 		}
 	}()

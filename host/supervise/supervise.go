@@ -29,7 +29,7 @@ const (
 )
 
 // Config says which core is supervised and with what. All but CoreArgs,
-// DevSealKey, Peers, Listener and MemoryMiB must be set.
+// DevSealKey, Peers, Lookup, Filled, Listener and MemoryMiB must be set.
 type Config struct {
 	CorePath   string   // the program, or simulated hardware that starts it
 	CoreArgs   []string // then that one's arguments
@@ -39,6 +39,13 @@ type Config struct {
 	Objects    gate.Objects
 	Archive    *archive.Archive
 	Peers      map[wire.NodeID]string // host:port by node id
+	// Lookup finds host:port of a node that Peers does not name. The core's
+	// channel proves who answers there. Errors mean that it is not known.
+	Lookup func(context.Context, wire.NodeID) (string, error)
+	// Filled says that blocks come into the archive from others too. A block the
+	// core publishes above the archive's end then waits for those before it;
+	// without that it ends Run.
+	Filled bool
 	Listener   net.Listener           // for peers; Run closes it
 	Log        *slog.Logger
 

@@ -24,19 +24,20 @@ func (a *attempt) opinion(last bool) (r appraise.Result, ready bool, err error) 
 	case !found:
 		return r, false, nil
 	}
-	in, err := a.input(e, boot, app)
+	src := &source{get: a.get, height: a.Anchor}
+	in, err := a.input(e, boot, app, src)
 	if err != nil {
 		return r, false, err
 	}
-	return appraise.Judge(in), true, nil
+	r = appraise.Judge(in)
+	return r, src.err == nil, src.err // Judge cannot tell a missing row from one it could not read
 }
 
 // input is what every validator appraises in a dispute, as the tables were at the
 // anchor: roots and keys revoked since are trusted as they were then. Collateral and
 // policy are those in force, older ones are not kept.
-func (a *attempt) input(e *hardware.Evidence, boot, app []byte) (*appraise.Input, error) {
+func (a *attempt) input(e *hardware.Evidence, boot, app []byte, src *source) (*appraise.Input, error) {
 	s := &a.params.Schedule
-	src := &source{get: a.get, height: a.Anchor}
 	in := &appraise.Input{
 		Evidence: *e, Boot: boot, App: app, Chain: a.Chain, Device: a.Task.Device, Kind: a.Kind,
 		Nonce: a.Nonce, Height: a.Anchor, TimeMs: a.at.TimeMs, NodeKey: a.NodeKey, VRFKey: a.VRFKey, AK: a.AK,
@@ -69,8 +70,7 @@ func (a *attempt) input(e *hardware.Evidence, boot, app []byte) (*appraise.Input
 		}
 		in.Measurements = append(in.Measurements, list...)
 	}
-	// Verify reads again what Digests read: an error has shown by now.
-	return in, src.err
+	return in, nil
 }
 
 // withDigest lists the measurements with a digest, whatever their state.

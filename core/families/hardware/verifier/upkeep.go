@@ -13,8 +13,9 @@ import (
 // is stale; and, when its cooldown is over, the task that reinstates it. payer is
 // who submits it; nothing is due unless that is the owner. Errors are as of Due.
 //
-// Each costs gas whatever comes of it: a device that would fail again should
-// not be kept up.
+// Each costs gas whatever comes of it: a device that would fail again should not
+// be kept up. A renewal that came to nothing is tried again after the grace a
+// schedule gives, not at once.
 func Upkeep(get Reader, device wire.Hash, payer wire.Account, at At) ([]Job, error) {
 	d, err := row[hardware.Device](get, hardware.DeviceKey(device))
 	if err != nil || d == nil || d.Owner != payer || d.Ordinal == 0 {
@@ -40,7 +41,7 @@ func Upkeep(get Reader, device wire.Hash, payer wire.Account, at At) ([]Job, err
 		}
 		return []Job{{Payload: hardware.Encode(&hardware.Deposit{Amount: price - has}), Gas: price - has}}, nil
 	}
-	kind, err := again(get, d, status, at)
+	kind, err := again(get, d, status, &p.Schedule, at.Height+1)
 	if err != nil || kind == 0 {
 		return nil, err
 	}
@@ -51,12 +52,15 @@ func Upkeep(get Reader, device wire.Hash, payer wire.Account, at At) ([]Job, err
 }
 
 // again is the kind of the task by which a device becomes active again, 0 if
-// none can be opened now.
-func again(get Reader, d *hardware.Device, status hardware.Status, at At) (kind uint8, err error) {
+// none can be opened at this height, or none could be passed because its maker or
+// its keys lost trust.
+func again(get Reader, d *hardware.Device, status hardware.Status, s *hardware.Schedule, height uint64) (kind uint8, err error) {
 	switch {
-	case status == hardware.Stale:
-		return hardware.KindPeriodic, nil
-	case status != hardware.Suspended || at.Height+1 < d.Cooldown:
+	case status == hardware.Stale && (d.LastEnd == 0 || height >= d.LastEnd+s.RAGrace):
+		kind = hardware.KindPeriodic
+	case status == hardware.Suspended && height >= d.Cooldown:
+		kind = hardware.KindReinstate
+	default:
 		return 0, nil
 	}
 	ok, err := rooted(get, d)
@@ -68,7 +72,7 @@ func again(get Reader, d *hardware.Device, status hardware.Status, at At) (kind 
 			return 0, err
 		}
 	}
-	return hardware.KindReinstate, nil
+	return kind, nil
 }
 
 // prepaid is an account's prepaid gas.
