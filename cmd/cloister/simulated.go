@@ -108,12 +108,14 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 	return append(launcher, "--"), nil
 }
 
-// devSchedule has windows for a network that makes a few blocks a second and for
-// committees of a few devices.
+// devSchedule has windows for committees of a few devices. An idle network makes
+// about four blocks a second and a busy one a hundred, so the windows that end by
+// themselves once everybody has acted are long, and the one for claims is short.
 func devSchedule() map[string]any {
 	return map[string]any{
-		"epoch": 32, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64,
-		"join_rate_min": 64, "s_min": 2, "d_min": 2, "k": 13, "dispute_window": 256,
+		"s_min": 2, "d_min": 2, "k": 13, "join_rate_min": 64,
+		"epoch": 32, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64, "dispute_window": 256,
+		"w_evid": 600, "w_claim": 40, "w_chal": 400, "w_ans": 600, "w_commit": 400, "w_reveal": 400,
 	}
 }
 
