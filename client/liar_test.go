@@ -161,6 +161,9 @@ func TestNoLieIsBelieved(t *testing.T) {
 		"no seal":          func(s *query.State) { s.At.Seal = nil },
 		"altered seal":     func(s *query.State) { s.At.Seal[len(s.At.Seal)-1] ^= 1 },
 		"altered header":   func(s *query.State) { reheader(&s.At.Header, func(h *wire.Header) { h.TimeMs++ }) },
+		"an epoch to come": func(s *query.State) { reheader(&s.At.Header, func(h *wire.Header) { h.Epoch = 9 }) },
+		"proof of noise":   func(s *query.State) { s.Proof = []byte{1} },
+		"header of noise":  func(s *query.State) { s.At.Header = []byte{1} },
 		"header as a lone": func(s *query.State) { s.At.Cover = &query.Cover{Header: s.At.Header} },
 	}
 	type lie struct {
@@ -212,6 +215,9 @@ func TestNoLieIsBelieved(t *testing.T) {
 		"block: no seal":              {"block", on(func(m *pb.BlockResponse) { m.Header.Seal = nil })},
 		"block: altered seal":         {"block", on(func(m *pb.BlockResponse) { m.Header.Seal[20] ^= 1 })},
 		"block: altered header":       {"block", on(func(m *pb.BlockResponse) { reheader(&m.Header.Header, func(h *wire.Header) { h.TimeMs++ }) })},
+		"block: an epoch to come":     {"block", on(func(m *pb.BlockResponse) { reheader(&m.Header.Header, func(h *wire.Header) { h.Epoch = 9 }) })},
+		"block: header of noise":      {"block", on(func(m *pb.BlockResponse) { m.Header.Header = []byte{1} })},
+		"block: body of noise":        {"block", on(func(m *pb.BlockResponse) { m.Body = []byte{1} })},
 		"block: transaction left out": {"block", on(func(m *pb.BlockResponse) { m.Body = wire.EncodeList(nil) })},
 		"block: altered body":         {"block", on(func(m *pb.BlockResponse) { m.Body[9] ^= 1 })},
 		"block: path too short":       {"covered", on(func(m *pb.BlockResponse) { m.Header.Cover.Path = m.Header.Cover.Path[1:] })},
@@ -226,6 +232,10 @@ func TestNoLieIsBelieved(t *testing.T) {
 			}
 		})},
 		"blocks: nothing": {"blocks", on(func(m *pb.BlocksResponse) { m.Block = nil })},
+		"follow: an epoch to come": {"follow", on(func(m *pb.HeadersResponse) {
+			reheader(&m.Headers[len(m.Headers)-1].Header, func(h *wire.Header) { h.Epoch = 9 })
+		})},
+		"follow: header of noise": {"follow", on(func(m *pb.HeadersResponse) { m.Headers[1].Header, m.Headers[1].Seal = []byte{1}, nil })},
 		"follow: one missing": {"follow", on(func(m *pb.HeadersResponse) {
 			m.Headers = append(m.Headers[:3], m.Headers[4:]...)
 		})},
@@ -257,7 +267,7 @@ func TestNoLieIsBelieved(t *testing.T) {
 				t.Fatal("the lie was never told")
 			}
 			switch wire.CodeOf(err) {
-			case wire.ErrProof, wire.ErrSealInvalid, wire.ErrNotCovered, wire.ErrForeignChain:
+			case wire.ErrProof, wire.ErrSealInvalid, wire.ErrNotCovered, wire.ErrForeignChain, wire.ErrUnknownEpoch:
 			default:
 				t.Errorf("believed, or refused for another reason: %v", err)
 			}
@@ -394,7 +404,7 @@ func TestALightClientTakesAllHeadersOrNone(t *testing.T) {
 			reheader(&s[3].Header, func(h *wire.Header) { h.ChainID[0] ^= 1 })
 			return s
 		}},
-		"noise": {wire.ErrMalformed, func(s []*query.SealedHeader) []*query.SealedHeader { s[3].Header = []byte{1}; return s }},
+		"noise": {wire.ErrProof, func(s []*query.SealedHeader) []*query.SealedHeader { s[3].Header = []byte{1}; return s }},
 	} {
 		light := client.NewLight(trust)
 		err := light.Extend(list(c.change))

@@ -35,7 +35,7 @@ func (l *Light) Head() (*wire.Header, wire.Hash) { return l.head, l.hash }
 // child of the one before it and commit to the whole history; the last must be
 // sealed or covered, which proves the ones before it. A seal on any of them is
 // verified too. Errors: ErrProof, ErrSealInvalid, ErrNotCovered,
-// ErrForeignChain, ErrMalformed.
+// ErrForeignChain, ErrUnknownEpoch.
 func (l *Light) Extend(headers []*query.SealedHeader) error {
 	next := *l
 	for i, s := range headers {
@@ -46,6 +46,8 @@ func (l *Light) Extend(headers []*query.SealedHeader) error {
 			h, hash, err = l.trust.VerifyHeader(s)
 		} else if h, err = wire.DecodeHeader(s.Header); err == nil {
 			hash = h.Hash()
+		} else {
+			err = wire.Faultf(wire.ErrProof, "%v", err)
 		}
 		if err != nil {
 			return err

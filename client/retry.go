@@ -30,10 +30,11 @@ func worth(err error) bool {
 	return unproven(err)
 }
 
-// unproven: the host's answer did not verify. Another host may be honest.
+// unproven: the host's answer did not verify. Another host may be honest. An
+// epoch that the host itself could not lead to is one more made-up claim.
 func unproven(err error) bool {
 	switch wire.CodeOf(err) {
-	case wire.ErrProof, wire.ErrSealInvalid, wire.ErrForeignChain:
+	case wire.ErrProof, wire.ErrSealInvalid, wire.ErrForeignChain, wire.ErrUnknownEpoch:
 		return true
 	}
 	return false

@@ -34,7 +34,7 @@ func (t *Trust) ChainID() wire.Hash { return t.chain }
 // VerifyHeader checks that the chain contains a header: by its own seal, by the
 // seal of a later header whose history holds it, or because it is block 0. It
 // returns the header and its hash. Errors: ErrSealInvalid, ErrUnknownEpoch,
-// ErrNotCovered (no proof given), ErrProof, ErrForeignChain, ErrMalformed.
+// ErrNotCovered (no proof given), ErrProof, ErrForeignChain.
 func (t *Trust) VerifyHeader(s *query.SealedHeader) (*wire.Header, wire.Hash, error) {
 	if h, err := wire.DecodeHeader(s.Header); err == nil && h.Height == 0 && len(s.Seal) == 0 && s.Cover == nil {
 		if hash := h.Hash(); hash == t.origin {

@@ -30,6 +30,7 @@ type catchUp struct {
 	window uint64
 	have   map[uint64]*archivedBlock
 	asked  int64 // elapsed ms of the last request
+	came   int64 // the same of the last block that was taken
 	idle   bool  // open: the archive did not have the next block
 	tries  int   // picks the source: 0 is the own archive
 	hint   wire.NodeID
@@ -38,10 +39,11 @@ type catchUp struct {
 type archivedBlock struct {
 	block  *wire.Block
 	seal   []byte
-	own    bool // the own archive gave it
-	judged bool // its seal, if it has one, was found good
-	sealed bool // it, or one that descends from it, is under a good seal
-	good   bool // the same, or the target descends from it
+	own    bool   // the own archive gave it
+	check  *check // of this very body; nil until it is linked
+	judged bool   // its seal, if it has one, was found good
+	sealed bool   // it, or one that descends from it, is under a good seal
+	good   bool   // the same, or the target descends from it
 }
 
 // catching reports whether the engine waits for blocks.
@@ -69,7 +71,7 @@ func (n *Node) follow() {
 	switch {
 	case !deaf && n.catch != nil && n.catch.open:
 		n.catch = nil
-	case !deaf || n.catch != nil:
+	case !deaf || n.catch != nil || n.membership.keeping > 0: // state must not go ahead of what its record says
 	case n.engine != nil && !n.membership.ahead:
 		// State may from now on be ahead of the engine's log, and that is no damage.
 		n.membership.ahead = true
@@ -95,6 +97,15 @@ func (n *Node) retryCatchUp() {
 		wait = followMs
 	}
 	if n.now.Elapsed-c.asked >= wait {
+		if n.now.Elapsed-c.came >= catchRetryMs && n.tip.Hash == n.decided.Hash {
+			// Nothing comes any more and nothing links up: what is held may be forged,
+			// and would keep the right blocks out.
+			for h, x := range c.have { //deterministic: deletes by a property of each
+				if !x.good {
+					delete(c.have, h)
+				}
+			}
+		}
 		c.tries++
 		n.askBlocks()
 	}
@@ -191,6 +202,7 @@ func (n *Node) onBlock(b []byte, own bool) {
 		return
 	}
 	c.have[h.Height] = &archivedBlock{block: &wire.Block{Header: h, Hash: wire.HeaderHash(ab.Header), Body: ab.Body}, seal: ab.Seal, own: own}
+	c.came = n.now.Elapsed
 	if c.open && c.idle {
 		c.idle, c.window = false, catchWindow
 	}
@@ -209,43 +221,8 @@ func (n *Node) advanceCatchUp() {
 	}
 	n.linkBack()
 	advanced := false
-	for {
-		x := c.have[c.from]
-		if x == nil || !x.good || c.from-n.tip.Header.Height > uint64(n.cfg.Genesis.Limits.ExecLag) {
-			break
-		}
-		if x.block.Header.Parent != n.decided.Hash {
-			delete(c.have, c.from) // not of this chain: cannot be once linked, unless the source mixed forks
-			break
-		}
-		chk := n.checks[x.block.Hash]
-		if chk == nil {
-			chk = &check{block: x.block, committed: true}
-			n.checks[x.block.Hash] = chk
-			n.start(chk)
-		}
-		if chk.verdict == 0 {
-			chk.committed, chk.then = true, n.advanceCatchUp
-			break // its body is being verified, or execution has to come further
-		}
-		if chk.verdict == consensus.Reject {
-			n.note(NoteReject, c.from, 9)
-			delete(c.have, c.from)
-			delete(n.checks, x.block.Hash)
-			c.tries++
-			break
-		}
-		delete(c.have, c.from)
-		c.from++
+	for n.takeLinked() {
 		advanced = true
-		s := &slot{block: x.block, kept: x.own}
-		if x.judged {
-			s.seal = x.seal
-		}
-		n.decide(s)
-		if x.sealed {
-			n.covered(x.block.Header.Height, x.block.Hash, s.seal)
-		}
 	}
 	if advanced {
 		n.publish()
@@ -269,6 +246,48 @@ func (n *Node) advanceCatchUp() {
 	case len(c.have) == 0 && !c.idle:
 		n.askBlocks()
 	}
+}
+
+// takeLinked decides the next block if it is held, linked and found good, and
+// reports whether it did. The check is the block's own: header and seal say
+// nothing of the body that came with them, and what the engine checked under the
+// same hash may have had another. So neither is judged for the other.
+func (n *Node) takeLinked() bool {
+	c := n.catch
+	x := c.have[c.from]
+	if x == nil || !x.good || c.from-n.tip.Header.Height > uint64(n.cfg.Genesis.Limits.ExecLag) {
+		return false
+	}
+	if x.block.Header.Parent != n.decided.Hash {
+		delete(c.have, c.from) // not of this chain: cannot be once linked, unless the source mixed forks
+		return false
+	}
+	if x.check == nil {
+		x.check = &check{block: x.block, committed: true, apart: true}
+		n.start(x.check)
+	}
+	switch x.check.verdict {
+	case consensus.Accept:
+	case consensus.Reject:
+		n.note(NoteReject, c.from, 9)
+		delete(c.have, c.from)
+		c.tries++
+		return false
+	default:
+		x.check.then = n.advanceCatchUp
+		return false // its body is being verified, or execution has to come further
+	}
+	delete(c.have, c.from)
+	c.from++
+	s := &slot{block: x.block, kept: x.own}
+	if x.judged {
+		s.seal = x.seal
+	}
+	n.decide(s, x.check.ids)
+	if x.sealed {
+		n.covered(x.block.Header.Height, x.block.Hash, s.seal)
+	}
+	return true
 }
 
 // jumped tells the engine that the node went on without it.

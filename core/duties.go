@@ -20,11 +20,18 @@ const (
 
 // duties is what a node does by itself, besides ordering: see package duty.
 type duties struct {
-	looking  bool  // a look is under way
-	lookedAt int64 // elapsed ms of the last one
-	attested int64 // elapsed ms of the last attempt to show evidence; 0: none yet
-	nonce    uint64
-	sent     map[wire.Hash]int64 // payloads submitted lately → elapsed ms
+	looking   bool  // a look is under way
+	lookedAt  int64 // elapsed ms of the last one
+	attesting bool  // the hardware makes evidence
+	nonce     uint64
+	sent      map[wire.Hash]int64 // payloads submitted lately → elapsed ms
+	shown     map[wire.Hash]int64 // occasions on which evidence was asked for lately → elapsed ms
+
+	// Duties to the hardware registry change with blocks alone, and are more work.
+	registryHeight uint64 // of the state they were looked up in last
+	registryAt     int64  // elapsed ms of that
+	registryAgain  bool   // there is more to find: evidence had to wait, or an entry came
+	shelf          duty.Shelf
 }
 
 // attendDuties looks at what the core owes, now and then.
@@ -34,31 +41,43 @@ func (n *Node) attendDuties() {
 		return
 	}
 	d.looking, d.lookedAt = true, n.now.Elapsed
-	type found struct {
-		jobs []duty.Job
-		err  error
+	type outcome struct {
+		found duty.Found
+		err   error
 	}
-	self, timeMs, caughtUp := n.cfg.Self, max(n.tip.Header.TimeMs, n.clock(n.now)), n.caughtUp()
+	caughtUp := n.caughtUp()
+	self, now := n.cfg.Self, duty.Now{
+		TimeMs: max(n.tip.Header.TimeMs, n.clock(n.now)), CaughtUp: func(id wire.NodeID) bool { return caughtUp[id] },
+		Hardware: d.registryAgain || d.registryHeight != n.tip.Header.Height || n.now.Elapsed-d.registryAt >= repeatDutyMs,
+	}
+	if now.Hardware {
+		d.registryAt, d.registryAgain = n.now.Elapsed, false
+		now.Entry = d.shelf.Reader()
+	}
 	n.out.Add(step.Read{F: func(view any) any {
 		v, ok := view.(*ledger.View)
 		if !ok {
 			return nil
 		}
-		jobs, err := duty.Look(v, self, timeMs, func(id wire.NodeID) bool { return caughtUp[id] })
-		return found{jobs, err}
+		found, err := duty.Look(v, self, now)
+		return outcome{found, err}
 	}, Token: n.ask(func(_ step.Now, result any, err error) {
 		d.looking = false
-		f, ok := result.(found)
-		switch code := wire.CodeOf(f.err); {
+		o, ok := result.(outcome)
+		switch code := wire.CodeOf(o.err); {
 		case err != nil || !ok:
 			return
-		case errors.Is(f.err, wire.ErrBootReplayed), code == wire.ErrNodeRevoked, code == wire.ErrNodeRetired:
+		case errors.Is(o.err, wire.ErrBootReplayed), code == wire.ErrNodeRevoked, code == wire.ErrNodeRetired:
 			// This run must not order blocks any more: another one does, or nobody may.
 			n.fatal(ExitQuarantine, NoteSuperseded, uint64(code))
 			return
 		}
-		for i := range f.jobs {
-			n.do(&f.jobs[i])
+		if now.Hardware {
+			d.registryHeight = o.found.Height
+			n.fetchEntries(o.found.Needs)
+		}
+		for i := range o.found.Jobs {
+			n.do(&o.found.Jobs[i])
 		}
 	})})
 }
@@ -66,42 +85,64 @@ func (n *Node) attendDuties() {
 // do submits one job, after having evidence made if it needs that.
 func (n *Node) do(j *duty.Job) {
 	d := &n.duties
-	if j.Claims == nil {
-		if d.again(wire.TH("cloister/duty/v1", []byte(j.Family), j.Payload), n.now.Elapsed) {
+	switch {
+	case j.Claims == nil:
+		if again(&d.sent, wire.TH("cloister/duty/v1", []byte(j.Family), j.Payload), n.now.Elapsed, repeatDutyMs) {
 			n.submitOwn(j.Family, j.Payload)
 		}
 		return
-	}
-	if d.attested != 0 && n.now.Elapsed-d.attested < attestMs {
+	case d.attesting:
+		d.registryAgain = true
+		return
+	case !again(&d.shown, j.Occasion(), n.now.Elapsed, attestMs):
 		return
 	}
-	d.attested = max(1, n.now.Elapsed)
+	d.attesting = true
 	n.out.Add(step.Attest{Data: j.Claims.ReportData(), Token: n.ask(func(_ step.Now, result any, err error) {
-		made, ok := result.([]byte)
-		if err != nil || !ok {
+		d.attesting = false
+		var payload []byte
+		if made, ok := result.([]byte); ok && err == nil {
+			payload = j.Finish(made)
+		}
+		if payload == nil {
 			n.note(NoteNoEvidence)
 			return
 		}
-		n.submitOwn(j.Family, j.Finish(made))
+		n.submitOwn(j.Family, payload)
 	})})
 }
 
-// again reports whether a payload should be submitted now: it was not, or so long
-// ago that it must have been lost.
-func (d *duties) again(payload wire.Hash, elapsed int64) bool {
-	if at, ok := d.sent[payload]; ok && elapsed-at < repeatDutyMs {
+// again reports whether something may be done now: it was not done, or so long ago
+// that it must have been lost. It then counts as done.
+func again(done *map[wire.Hash]int64, what wire.Hash, elapsed, repeatMs int64) bool {
+	if at, ok := (*done)[what]; ok && elapsed-at < repeatMs {
 		return false
 	}
-	for h, at := range d.sent { //deterministic: what is old goes, in any order
-		if elapsed-at >= repeatDutyMs {
-			delete(d.sent, h)
+	for h, at := range *done { //deterministic: what is old goes, in any order
+		if elapsed-at >= repeatMs {
+			delete(*done, h)
 		}
 	}
-	if d.sent == nil {
-		d.sent = map[wire.Hash]int64{}
+	if *done == nil {
+		*done = map[wire.Hash]int64{}
 	}
-	d.sent[payload] = elapsed
+	(*done)[what] = elapsed
 	return true
+}
+
+// fetchEntry is the kind of Fetch for an entry by its hash.
+const fetchEntry = 2
+
+// fetchEntries asks the archive for entries that a duty needs.
+func (n *Node) fetchEntries(needs []wire.Hash) {
+	d := &n.duties
+	for _, h := range d.shelf.Ask(needs, n.now.Elapsed) {
+		n.out.Add(step.Fetch{Kind: fetchEntry, Key: h[:], Token: n.ask(func(_ step.Now, result any, err error) {
+			if b, ok := result.([]byte); ok && err == nil && d.shelf.Put(h, b) {
+				d.registryAgain = true
+			}
+		})})
+	}
 }
 
 // submitOwn signs a payload with the identity key and pools it like anybody's.

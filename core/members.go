@@ -35,8 +35,8 @@ type nodeRecord struct {
 	Sets []*wire.MemberSet
 }
 
-// maxSets bounds the sets of a record: state is flushed every flushBlocks, and
-// each epoch has at least one block.
+// maxSets bounds the sets of a record. State is flushed when flushSets are known,
+// at the latest after flushBlocks, and an epoch has two blocks at least.
 const (
 	maxSets       = 2*flushBlocks + 8
 	maxNodeRecord = maxSets*wire.MaxMemberSet + 64
@@ -71,6 +71,7 @@ type membership struct {
 	slot    uint64 // of the engine that runs, 0: none
 	ahead   bool
 	written bool   // a node record stands in the log
+	keeping int    // records that are not durable yet
 	seq     uint64 // where the newest stands; 0: none, or not durable yet
 }
 
@@ -199,12 +200,14 @@ func (n *Node) keep(then func()) {
 		r.Sets = append(r.Sets, m.newest.set)
 	}
 	m.written = true
+	m.keeping++
 	n.out.Add(step.Append{Recs: []step.Record{{Type: recNode, Data: wire.Marshal(&r)}}, Token: n.ask(func(_ step.Now, result any, err error) {
 		done, ok := result.(step.LogDone)
 		if err != nil || !ok {
 			n.fatal(ExitCorrupt, NoteIOFailed)
 			return
 		}
+		m.keeping--
 		m.seq = done.LastSeq
 		then()
 	})})
@@ -299,7 +302,7 @@ func (n *Node) attend() {
 		slot := at.Slot
 		n.keep(func() {
 			if n.membership.slot == slot && n.engine == nil {
-				n.startEngine(nil, true)
+				n.startEngine(nil)
 			}
 		})
 	case m.slot != 0 && n.engine != nil && n.members.Epoch > n.seated(m.slot) && m.sealed >= n.members.Epoch:
@@ -307,9 +310,8 @@ func (n *Node) attend() {
 	}
 }
 
-// startEngine boots an engine in the node's slot. log is what it wrote there
-// before; fresh says that it never ran there.
-func (n *Node) startEngine(log []step.Record, fresh bool) {
+// startEngine boots an engine in the node's slot. log is what it wrote there before.
+func (n *Node) startEngine(log []step.Record) {
 	m := &n.membership
 	var e consensus.Engine
 	if n.cfg.Engine != nil {
@@ -323,7 +325,7 @@ func (n *Node) startEngine(log []step.Record, fresh bool) {
 	e.Boot(n.now, consensus.Boot{
 		Self: n.id, Slot: m.slot, Key: n.cfg.Key, ChainID: n.chainID,
 		Genesis: &wire.Block{Header: genesis, Hash: genesis.Hash()}, First: n.cfg.Genesis.MemberSet(),
-		Members: n.members, Next: n.next(), Seed: n.seed, Log: log, Executed: n.decided, Ahead: m.ahead, Fresh: fresh,
+		Members: n.members, Next: n.next(), Seed: n.seed, Log: log, Executed: n.decided, Ahead: m.ahead,
 	}, (*app)(n))
 }
 

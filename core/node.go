@@ -37,6 +37,7 @@ const (
 	maxUnarchivedB = 16 << 20 // the same in bytes
 	flushBlocks    = 256      // blocks between flushes of state
 	flushBytes     = 64 << 20 // the same in bytes of bodies
+	flushSets      = 16       // member sets known, over which state is flushed, so that older ones can be forgotten
 	maxVerified    = 1 << 19  // transactions whose signature is remembered to hold
 )
 
@@ -88,6 +89,7 @@ type Node struct {
 	built    built
 	proof    proofPoint
 	archived uint64
+	offered  uint64      // newest height published in this run; 0: none
 	flight   []published // published, not archived
 	flightB  int
 	flushed  uint64
@@ -207,7 +209,7 @@ func (n *Node) boot(b step.Boot) {
 	n.onRoster(b.Tip.Roster)
 	n.executed(&b.Tip)
 	if n.membership.slot != 0 {
-		n.startEngine(log, false)
+		n.startEngine(log)
 	} else {
 		n.note(NoteObserver, n.members.Epoch)
 	}

@@ -33,6 +33,7 @@ type check struct {
 	verdict   consensus.Verdict // 0: none yet
 	ids       []wire.Hash       // of its transactions, once bodyDone
 	then      func()            // catch-up waits for the verdict
+	apart     bool              // catch-up's own: the engine did not ask
 }
 
 // app is Node as its engine sees it (consensus.App).
@@ -338,11 +339,13 @@ func (n *Node) aheadOfParent(h *wire.Header) bool {
 // tell passes a verdict on, after the engine's own call has ended.
 func (n *Node) tell(c *check) {
 	hash, v := c.block.Hash, c.verdict
-	n.deferred = append(n.deferred, func() {
-		if n.engine != nil {
-			n.engine.Checked(n.now, hash, v)
-		}
-	})
+	if !c.apart {
+		n.deferred = append(n.deferred, func() {
+			if n.engine != nil {
+				n.engine.Checked(n.now, hash, v)
+			}
+		})
+	}
 	if then := c.then; then != nil {
 		c.then = nil
 		n.deferred = append(n.deferred, then)
@@ -371,22 +374,25 @@ func (a *app) Decide(_ step.Now, b *wire.Block) {
 		}
 		return // this node followed its archive so far
 	}
-	n.decide(&slot{block: b})
+	var ids []wire.Hash
+	if c := n.checks[b.Hash]; c != nil {
+		ids = c.ids
+	}
+	n.decide(&slot{block: b}, ids)
 }
 
-// decide makes a block that of the next height and has it executed.
-func (n *Node) decide(s *slot) {
+// decide makes a block that of the next height and has it executed. ids are its
+// transactions.
+func (n *Node) decide(s *slot, ids []wire.Hash) {
 	b := s.block
 	n.decided = b
 	if b.Header.Epoch != n.members.Epoch {
 		n.enforce(b.Header.Epoch)
 	}
-	if c := n.checks[b.Hash]; c != nil {
-		for _, id := range c.ids {
-			n.pool.remove(id)
-		}
-		delete(n.checks, b.Hash)
+	for _, id := range ids {
+		n.pool.remove(id)
 	}
+	delete(n.checks, b.Hash)
 	n.pending = append(n.pending, s)
 	n.out.Add(step.Execute{Block: b, Token: n.ask(func(_ step.Now, result any, err error) {
 		n.onExecuted(s, result, err)

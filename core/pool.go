@@ -38,8 +38,9 @@ type waiting struct {
 	local      bool   // came through this node's gate, so this node forwards it
 }
 
+// init empties the pool.
 func (p *pool) init(l wire.Limits) {
-	p.limits, p.byID = l, map[wire.Hash]*waiting{}
+	*p = pool{limits: l, byID: map[wire.Hash]*waiting{}}
 }
 
 // room reports whether bytes more fit.

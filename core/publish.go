@@ -107,10 +107,12 @@ func (n *Node) publish() {
 		if h.Height <= n.archived {
 			continue
 		}
-		if s.kept && len(n.flight) == 0 {
+		if s.kept && n.offered == 0 {
 			n.archived = h.Height // the host gave it, so the host has it
 			continue
 		}
+		// Once a run has published, it publishes every height: the gate takes no gaps.
+		n.offered = h.Height
 		size := len(s.block.Body)
 		n.flight = append(n.flight, published{h.Height, size})
 		n.flightB += size
@@ -137,7 +139,7 @@ func (n *Node) onArchived(height uint64) {
 // maybeFlush makes state durable now and then, in the background, so that a
 // restart executes little again and the log stays short.
 func (n *Node) maybeFlush() {
-	due := n.tip.Header.Height >= n.flushed+flushBlocks || n.sinceB >= flushBytes
+	due := n.tip.Header.Height >= n.flushed+flushBlocks || n.sinceB >= flushBytes || len(n.membership.known) > flushSets
 	if n.flushing || !due {
 		return
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	// Rollback puts one node's disk back to an earlier state; it never comes up
 	// again. The run ends with the load.
 	Rollback bool
+	// Lies has archives answer with blocks that are not the ones asked for: another
+	// body under a good header and seal, or a header nobody decided.
+	Lies bool
 	// Figure8 directs leaders through the story of Raft's figure 8, with drawn timing.
 	Figure8 bool
 	// Raft plants faults in the raft engine; its MessageBytes are drawn.
@@ -257,11 +260,11 @@ func (n *Network) note(node int, ev step.Event) {
 }
 
 // settled reports whether every node is up, has published everything that was
-// acknowledged, and all stand at one height.
+// acknowledged, and follows a leader if it is a member, and all stand at one height.
 func (n *Network) settled() bool {
 	top := n.nodes[0].archive.height()
 	for _, nd := range n.nodes {
-		if nd.machine == nil || nd.archive.height() != top || nd.busy() {
+		if nd.machine == nil || nd.archive.height() != top || nd.busy() || !nd.led() {
 			return false
 		}
 	}
@@ -274,7 +277,7 @@ func (n *Network) describe() string {
 		s += fmt.Sprintf("node %d up=%t height=%d", nd.index, nd.machine != nil, nd.archive.height())
 		if nd.machine != nil {
 			st := nd.status()
-			s += fmt.Sprintf(" decided=%d sealed=%d executed=%d view=%d leading=%t inflight=%d pool=%d", st.Height, st.Sealed, st.Executed, st.View, st.Leading, st.InFlight, st.PoolTxs)
+			s += fmt.Sprintf(" decided=%d sealed=%d executed=%d view=%d leading=%t led=%t role=%s inflight=%d pool=%d", st.Height, st.Sealed, st.Executed, st.View, st.Leading, nd.led(), st.Role, st.InFlight, st.PoolTxs)
 		}
 		s += "; "
 	}

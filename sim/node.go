@@ -29,6 +29,7 @@ type node struct {
 	archive archive
 	tip     uint64
 	busyTo  uint64
+	offered uint64 // newest height the machine published in this life; 0: none
 
 	unsynced   []promise // appends that no sync covers yet
 	syncing    bool
@@ -65,6 +66,7 @@ func (a *archive) at(height uint64) *step.Final {
 // start boots the node on whatever survived.
 func (n *node) start() {
 	n.life++
+	n.offered = 0
 	var err error
 	if n.ledger, err = ledger.Open(n.store, n.net.genesis, n.net.families()); err != nil {
 		n.net.fail("node %d cannot open its ledger: %v", n.index, err)
@@ -250,6 +252,9 @@ func (n *node) fetch(e step.Fetch) {
 		return
 	}
 	b := archived.Block{Header: wire.Marshal(f.Header), Seal: f.Seal, Body: f.Body}
+	if n.net.lies() {
+		n.net.forge(n, &b)
+	}
 	n.done(e.Token, b.Encode(), nil)
 }
 
@@ -258,6 +263,11 @@ func (n *node) fetch(e step.Fetch) {
 func (n *node) publish(f *step.Final) {
 	w := n.net
 	h := f.Header.Height
+	if n.offered != 0 && h != n.offered+1 {
+		w.fail("node %d published block %d after %d: the gate takes them in order", n.index, h, n.offered)
+		return
+	}
+	n.offered = h
 	if known, ok := w.sealed[h]; ok && known != f.Hash {
 		w.fail("node %d published another block %d than was published before", n.index, h)
 		return
@@ -294,4 +304,11 @@ func (n *node) status() *query.Status {
 		}
 	}
 	return new(query.Status)
+}
+
+// led reports whether the machine takes part: a member knows who leads. One that
+// stays silent for ever would be missed by nobody as long as the others are a majority.
+func (n *node) led() bool {
+	s := n.status()
+	return s.Slot == 0 || s.Leader != wire.NodeID{}
 }

@@ -8,22 +8,33 @@ import (
 
 // putBack has a host put an old disk back: what a drawn node had durable at one
 // moment is what it starts from later. Another node crashes with it, now and then, and
-// comes back too.
+// comes back too. With spares the victim is one of them, and its disk is from
+// before it was a member.
 func (n *Network) putBack() {
 	victim := n.nodes[n.rng.IntN(n.opts.Nodes)]
-	n.after(n.between(2*second, 3*second), -1, func() {
+	taken := n.between(2*second, 3*second)
+	if n.opts.Spares > 0 {
+		victim, taken = n.nodes[n.opts.Nodes], 0
+	}
+	n.after(taken, -1, func() {
 		if victim.machine == nil {
 			return
 		}
 		image := append([]step.Record(nil), victim.log...)
-		n.after(n.between(second, 2*second), -1, func() {
+		used := n.between(second, 2*second)
+		if n.opts.Spares > 0 {
+			used += 7 * second // to become a member and a voter
+		}
+		n.after(used, -1, func() {
 			if n.rng.IntN(3) == 0 {
 				n.crashFor(n.nodes[(victim.index+1)%n.opts.Nodes], n.between(10*millisecond, second))
 			}
 			victim.crash()
 			forgot := len(victim.log) - len(image)
 			victim.log, victim.store = image, store.NewMemory()
-			victim.nextSeq = image[len(image)-1].Seq
+			if victim.nextSeq = 0; len(image) > 0 {
+				victim.nextSeq = image[len(image)-1].Seq
+			}
 			victim.rolledBack = true
 			n.after(n.between(10*millisecond, second), -1, func() {
 				if forgot > 0 {

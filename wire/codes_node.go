@@ -18,6 +18,7 @@ const (
 	ErrNodesFull       Code = 815
 	ErrNodeRole        Code = 816
 	ErrNodeSignature   Code = 817
+	ErrNodesOfOperator Code = 818
 
 	ErrAlreadyMember Code = 821
 	ErrNotMember     Code = 822
@@ -29,6 +30,7 @@ const (
 	ErrChangesFull   Code = 828
 	ErrChangePending Code = 829
 	ErrQuorumAtRisk  Code = 830
+	ErrVendorClasses Code = 831
 
 	ErrNotAuthority     Code = 841
 	ErrProposalUnknown  Code = 842
@@ -62,6 +64,7 @@ var nodeCodes = map[Code]Info{
 	ErrNodesFull:       {"ErrNodesFull", 403, "resource_exhausted", ExitRefused, "wait until a registration ends, or ask the authorities to allow more nodes"},
 	ErrNodeRole:        {"ErrNodeRole", 403, "failed_precondition", ExitRefused, "register the node for the role this needs"},
 	ErrNodeSignature:   {"ErrNodeSignature", 400, "unauthenticated", ExitUsage, "have the core sign its claims with its identity key"},
+	ErrNodesOfOperator: {"ErrNodesOfOperator", 403, "resource_exhausted", ExitRefused, "retire one of the operator's nodes first: the role's policy says how many an operator may have"},
 
 	ErrAlreadyMember: {"ErrAlreadyMember", 409, "already_exists", ExitRefused, "nothing to do: the node is a member in that role already"},
 	ErrNotMember:     {"ErrNotMember", 404, "not_found", ExitMissing, "check the node's id in the list of members"},
@@ -73,6 +76,7 @@ var nodeCodes = map[Code]Info{
 	ErrChangesFull:   {"ErrChangesFull", 429, "resource_exhausted", ExitBusy, "wait until waiting changes of the membership are done"},
 	ErrChangePending: {"ErrChangePending", 409, "already_exists", ExitRefused, "wait: a change of this node's membership is on its way"},
 	ErrQuorumAtRisk:  {"ErrQuorumAtRisk", 409, "failed_precondition", ExitRefused, "remove the node instead, or add voters first: too few voters would be left to order blocks"},
+	ErrVendorClasses: {"ErrVendorClasses", 409, "failed_precondition", ExitRefused, "make a node on another vendor's hardware a voter first: the policy of voters demands hardware of several vendors"},
 
 	ErrNotAuthority:     {"ErrNotAuthority", 403, "permission_denied", ExitRefused, "sign with the key of one of the chain's authorities"},
 	ErrProposalUnknown:  {"ErrProposalUnknown", 404, "not_found", ExitMissing, "check the proposal's id: it was decided, withdrawn, has expired or never existed"},

@@ -32,7 +32,7 @@ func generalTx(b []byte) (*Tx, error) {
 	if err := Unmarshal(b, t, MaxTx); err != nil {
 		return nil, err
 	}
-	if len(t.Payload) > MaxPayload || t.Family == "" || len(t.Family) > MaxFamily {
+	if len(t.Payload) > MaxPayload || !IsFamily(t.Family) {
 		return nil, fmt.Errorf("%w: bounds", ErrEncoding)
 	}
 	return t, nil

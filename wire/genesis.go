@@ -31,7 +31,7 @@ type Limits struct {
 	BodyBytes   uint32   `json:"body_bytes"`    // at most MaxBody
 	BlockTxs    uint32   `json:"block_txs"`     // at most MaxBodyItems
 	ExecLag     uint32   `json:"exec_lag"`      // blocks execution may be behind ordering
-	ClockSkewMs uint32   `json:"clock_skew_ms"` // how far a block's time may be ahead of a voter's clock
+	ClockSkewMs uint32   `json:"clock_skew_ms"` // how far a block's time may be ahead of a voter's clock; at most MaxClockSkewMs
 }
 
 // DefaultLimits are the values the specification names.
@@ -55,6 +55,7 @@ type FamilyGenesis struct {
 const (
 	MaxGenesis        = 256 << 10
 	MaxGenesisMembers = 64
+	MaxClockSkewMs    = 60_000 // well below MaxValidity: a block's time is believed that far
 )
 
 // ParseGenesis reads a genesis file (JSON) and checks it. People edit the
@@ -125,6 +126,8 @@ func (g *Genesis) check() error {
 		return bad("limits.block_txs must be 1 to %d", MaxBodyItems)
 	case g.Limits.ExecLag == 0 || g.Limits.ExecLag > 1024:
 		return bad("limits.exec_lag must be 1 to 1024")
+	case g.Limits.ClockSkewMs == 0 || g.Limits.ClockSkewMs > MaxClockSkewMs:
+		return bad("limits.clock_skew_ms must be 1 to %d", MaxClockSkewMs)
 	}
 	seen := map[PublicKey]bool{}
 	for _, m := range g.Members {
@@ -135,8 +138,8 @@ func (g *Genesis) check() error {
 	}
 	names := map[string]bool{}
 	for _, f := range g.Families {
-		if f.Name == "" || len(f.Name) > MaxFamily || names[f.Name] {
-			return bad("family %q: name missing, too long or given twice", clip(f.Name))
+		if !IsFamily(f.Name) || names[f.Name] {
+			return bad("family %q: name is not 1 to %d of a-z, 0-9 and hyphen, or given twice", clip(f.Name), MaxFamily)
 		}
 		names[f.Name] = true
 		if err := checkParams(f.Params); err != nil {

@@ -223,6 +223,20 @@ func TestBoundsOfFields(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	for _, name := range []string{"Record", "rec ord", "rec/ord", "rec.ord", "rec\x00ord", "rec_ord", "récord", "record\n", "{", "\x60"} {
+		odd := vectorTx()
+		odd.Family = name
+		if _, err := DecodeTx(odd.Bytes()); !errors.Is(err, ErrEncoding) {
+			t.Errorf("family %q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"a", "z", "0", "9", "-", "record-2"} {
+		plain := vectorTx()
+		plain.Family = name
+		if _, err := DecodeTx(plain.Bytes()); err != nil {
+			t.Errorf("family %q: %v", name, err)
+		}
+	}
 	tx.Family += "f"
 	if _, err := DecodeTx(tx.Bytes()); !errors.Is(err, ErrEncoding) {
 		t.Errorf("long family: %v", err)

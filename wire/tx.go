@@ -13,6 +13,18 @@ const (
 	MaxValidity = 10 * 60 * 1000   // ms a transaction may stay valid: how long its id is remembered
 )
 
+// IsFamily reports whether a family can have this name: 1 to MaxFamily of a-z,
+// 0-9 and hyphen. Names go into logs, keys of state and the outside world's
+// addresses as they are, so they hold nothing that needs escaping.
+func IsFamily(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= MaxFamily
+}
+
 // Tx is a signed request to one family. Field order is the encoding.
 type Tx struct {
 	_          struct{} `cbor:",toarray"`
@@ -68,8 +80,8 @@ func DecodeTx(b []byte) (*Tx, error) {
 	switch err := r.end(); {
 	case err != nil:
 		return nil, fmt.Errorf("transaction: %w", err)
-	case t.Family == "":
-		return nil, fmt.Errorf("transaction: %w: no family", ErrEncoding)
+	case !IsFamily(t.Family):
+		return nil, fmt.Errorf("transaction: %w: a family's name is 1 to %d of a-z, 0-9 and hyphen", ErrEncoding, MaxFamily)
 	}
 	return t, nil
 }

@@ -34,6 +34,10 @@ func TestEveryExampleWorksWhenPasted(t *testing.T) {
 						s.interrupted(line+" --json", "cloister node status --home ./another-network")
 					case "start":
 						s.interrupted(line+" --json", "cloister --endpoint 127.0.0.1:7390 --genesis ./solo/genesis.json node status")
+					case "agent": // it needs a TPM, and says so
+						if o := s.run(line); o.code != wire.ExitUsage || !strings.Contains(o.errs, "TPM") {
+							s.t.Errorf("%s: exit %d\n%s", line, o.code, o.errs)
+						}
 					default:
 						s.ok(line)
 					}

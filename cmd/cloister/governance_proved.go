@@ -38,9 +38,6 @@ func (p *proved) get(key []byte) ([]byte, error) {
 	return s.Value, nil
 }
 
-// asOf says how old what was read may be.
-func (p *proved) asOf() string { return fmt.Sprintf("block %d, proved", p.height) }
-
 // row reads a structure, nil if it is not there.
 func row[T any](p *proved, key []byte, limit int) (*T, error) {
 	b, err := p.get(key)

@@ -18,7 +18,7 @@ import (
 func hardwareCommand(a *app) *cobra.Command {
 	return group("hardware", "Makers, code and devices that the ledger trusts",
 		hardwareRoots(a), hardwareCerts(a), hardwareCollateral(a), hardwareMeasurements(a), hardwarePolicy(a),
-		hardwareJoin(a), hardwareDevices(a), hardwareAttest(a), hardwareTasks(a), hardwareCredit(a), hardwareDeposit(a), hardwareWithdraw(a), hardwareRetire(a))
+		hardwareJoin(a), hardwareAgent(a), hardwareDevices(a), hardwareAttest(a), hardwareTasks(a), hardwareCredit(a), hardwareDeposit(a), hardwareWithdraw(a), hardwareRetire(a))
 }
 
 // listing is a noun below hardware that lists when it is given no verb. build

@@ -152,6 +152,14 @@ func (s *shownTasks) text(w io.Writer) {
 	fmt.Fprintf(w, "%d of %d open tasks; as of block %d, proved\n", len(s.Tasks), s.Open, s.Height)
 }
 
+// seats is how a committee is stored, in at most maxSeats bytes.
+type seats struct {
+	_    struct{} `cbor:",toarray"`
+	List []hardware.Seat
+}
+
+const maxSeats = 64 << 10
+
 // task reads a task, nil if there is none.
 func (r registry) task(id wire.Hash) (*shownTask, error) {
 	t, err := row[hardware.Task](r.proved, hardware.TaskKey(id), 4<<10)
@@ -159,12 +167,12 @@ func (r registry) task(id wire.Hash) (*shownTask, error) {
 		return nil, err
 	}
 	s := showTask(id, t, r.height)
-	seats, err := row[[]hardware.Seat](r.proved, hardware.CommitteeKey(id), 256<<10)
-	if err != nil || seats == nil {
+	c, err := row[seats](r.proved, hardware.CommitteeKey(id), maxSeats)
+	if err != nil || c == nil {
 		return s, err
 	}
-	for i := range *seats {
-		m := &(*seats)[i]
+	for i := range c.List {
+		m := &c.List[i]
 		s.Seated = append(s.Seated, shownSeat{
 			Device: m.Device, Seats: m.Seats, Committed: !m.Commitment.IsZero(), Revealed: m.Revealed, Verdict: verdicts[m.Verdict], Reason: reasonText(m.Reason),
 		})

@@ -89,8 +89,6 @@ type Boot struct {
 	// Ahead says that the node got blocks in other ways than through this log
 	// before, so that Executed may stand above what the log holds.
 	Ahead bool
-	// Fresh says that no run before this one was in this slot.
-	Fresh bool
 }
 
 // Status is what operators see of an engine.

@@ -91,7 +91,7 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 	}
 	hash := h.Hash()
 	if h.Height > 0 {
-		if err := p.end(hash); err != nil {
+		if err := p.end(hash, h.Proposer); err != nil {
 			return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
 		}
 	}

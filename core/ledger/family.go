@@ -14,8 +14,8 @@ import (
 // that code. Any other error says that the family or its state is broken, and
 // stops the node; so does a panic in Execute, Price or Genesis.
 type Family interface {
-	// Name is what transactions say in Family, and where state is kept. It has
-	// 1 to wire.MaxFamily bytes, none of them 0x00.
+	// Name is what transactions say in Family, and where state is kept; see
+	// wire.IsFamily.
 	Name() string
 	// Genesis sets the state the chain starts with. params is the family's
 	// part of the genesis, empty if it has none. Any error refuses the genesis.
@@ -32,6 +32,14 @@ type Family interface {
 	// Execute carries the transaction out. On a refusal everything it did to
 	// state and data is undone. output is at most wire.MaxOutput bytes.
 	Execute(c *Call) (output []byte, err error)
+}
+
+// Dated is a family whose genesis depends on when the chain starts.
+type Dated interface {
+	Family
+	// GenesisAt is called instead of Genesis; timeMs is the genesis's time, Unix
+	// milliseconds.
+	GenesisAt(st State, params json.RawMessage, timeMs uint64) error
 }
 
 // Charger is the family that keeps accounts; at most one is enabled. Without
@@ -68,7 +76,8 @@ type Governed interface {
 // enabled. Without one the genesis's members stay for ever.
 type Membership interface {
 	Family
-	// Roster is the newest decision. It only reads.
+	// Roster is the newest decision. It only reads. What the family starts with
+	// has to be the genesis's own member set.
 	Roster(st State, timeMs uint64) (*wire.Roster, error)
 }
 
@@ -91,10 +100,11 @@ type Request struct {
 // one method call.
 type Call struct {
 	*Request
-	Height uint64 // of the block, or at admission of the next one
-	TimeMs uint64 // block time, Unix milliseconds
-	Epoch  uint64 // of the member set that ordered the block; at admission of the newest one's
-	pass   *pass
+	ChainID wire.Hash
+	Height  uint64 // of the block, or at admission of the next one
+	TimeMs  uint64 // block time, Unix milliseconds
+	Epoch   uint64 // of the member set that ordered the block; at admission of the newest one's
+	pass    *pass
 }
 
 // State is the state of a family, the caller's own or another's.
@@ -130,11 +140,13 @@ func (c *Call) CheckOrder(family string, order []byte) error {
 
 // End is the end of one block. It is valid during one EndBlock.
 type End struct {
-	Height uint64
-	TimeMs uint64
-	Epoch  uint64    // of the member set that ordered the block
-	Hash   wire.Hash // of the block's header
-	pass   *pass
+	ChainID  wire.Hash
+	Height   uint64
+	TimeMs   uint64
+	Epoch    uint64      // of the member set that ordered the block
+	Hash     wire.Hash   // of the block's header
+	Proposer wire.NodeID // whose block it is, by its header
+	pass     *pass
 }
 
 // State is the state of a family, the caller's own or another's.

@@ -15,7 +15,8 @@ const Kept = 1024
 // ErrForeign means that the store holds another chain than the genesis starts.
 var ErrForeign = errors.New("the store belongs to another chain")
 
-// ErrGenesis means that a family cannot start from its part of the genesis.
+// ErrGenesis means that a family cannot start from its part of the genesis, or
+// starts with other members than the genesis lists.
 var ErrGenesis = errors.New("the genesis is refused")
 
 // Ledger executes blocks on one store. Execute, Flush and Prune belong to one
@@ -70,9 +71,19 @@ func (l *Ledger) start(g *wire.Genesis) (err error) {
 	header := g.Header()
 	p := newPass(l.rules, l.store, 0, header.TimeMs, header.Epoch)
 	for i, f := range l.rules.families {
-		if err := f.Genesis(State{p.over, f.Name()}, g.Families[i].Params); err != nil {
+		if err := p.begin(f, g.Families[i].Params); err != nil {
 			return fmt.Errorf("%w: family %s: %w", ErrGenesis, f.Name(), err)
 		}
+	}
+	// Block 0 is computed without the families, and its header says who orders
+	// block 1: a family that started with others would fork from its own genesis.
+	roster, err := p.roster()
+	if err != nil {
+		return fmt.Errorf("%w: family %s: %w", ErrGenesis, l.rules.members.Name(), err)
+	}
+	if got := roster.Set.Hash(); got != header.MembersHash {
+		return fmt.Errorf("%w: family %s starts with other members than the genesis lists: %d of them, set %s, want %s",
+			ErrGenesis, l.rules.members.Name(), len(roster.Set.Members), got, header.MembersHash)
 	}
 	_, err = l.commit(header, nil, p, nil)
 	return err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -55,6 +56,15 @@ func newPass(r *rules, base store.Reader, height, timeMs, epoch uint64) *pass {
 	return &pass{rules: r, base: base, over: newOverlay(base), height: height, timeMs: timeMs, epoch: epoch}
 }
 
+// begin has a family set the state the chain starts with.
+func (p *pass) begin(f Family, params json.RawMessage) error {
+	st := State{p.over, f.Name()}
+	if d, ok := f.(Dated); ok {
+		return d.GenesisAt(st, params, p.timeMs)
+	}
+	return f.Genesis(st, params)
+}
+
 func (p *pass) record(leaf []byte) {
 	if p.over.locked {
 		panic("ledger: data recorded outside of Execute")
@@ -64,9 +74,9 @@ func (p *pass) record(leaf []byte) {
 }
 
 // end lets the families do what is due at the end of a block.
-func (p *pass) end(hash wire.Hash) error {
+func (p *pass) end(hash wire.Hash, proposer wire.NodeID) error {
 	p.current, p.over.spent = nil, 0
-	e := &End{Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, Hash: hash, pass: p}
+	e := &End{ChainID: p.chainID, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, Hash: hash, Proposer: proposer, pass: p}
 	for _, f := range p.families {
 		ender, ok := f.(Ender)
 		if !ok {
@@ -105,7 +115,7 @@ func (p *pass) governed(family string) (Governed, error) {
 func (p *pass) run(r *Request) (*wire.Result, error) {
 	p.current = r
 	start := p.start()
-	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, pass: p}
+	call := p.call(r)
 	family, price, err := p.charge(call)
 	if err != nil {
 		return p.refuse(&wire.Result{TxID: r.ID}, start, err)
@@ -127,6 +137,10 @@ func (p *pass) run(r *Request) (*wire.Result, error) {
 	}
 	p.remember(r)
 	return result, nil
+}
+
+func (p *pass) call(r *Request) *Call {
+	return &Call{Request: r, ChainID: p.chainID, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, pass: p}
 }
 
 // refuse takes back what was done since a mark and puts the reason into the

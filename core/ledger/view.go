@@ -64,7 +64,7 @@ func (v *View) Admit(r *Request, timeMs uint64) (err error) {
 			err = wire.Faultf(wire.ErrInternal, "family %s, admitting transaction %s: panic: %v", r.Tx.Family, r.ID, caught)
 		}
 	}()
-	call := &Call{Request: r, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, pass: p}
+	call := p.call(r)
 	family, _, err := p.charge(call)
 	if err != nil {
 		return err

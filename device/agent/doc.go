@@ -1,6 +1,6 @@
 // Package agent does what a registered device owes, without anybody asking it
-// to: it joins, answers every attestation task with fresh evidence, keeps gas for
-// renewals, and verifies others (package verifier).
+// to: it joins, answers every attestation task with fresh evidence, keeps itself
+// registered, and verifies others.
 //
 // It must never keep anything that it could not derive again after a restart,
 // submit what the state does not ask for, or answer with evidence made before the
@@ -8,11 +8,13 @@
 //
 // # How it is built
 //
-// Owner.Due and verifier.Due say from state alone what is owed. An Agent looks,
+// What is owed follows from state alone, and the part of it that needs no TPM is
+// decided in core/families/hardware/verifier, so that a trusted core and this
+// program cannot differ in it. An Agent adds the TPM and the network: it looks,
 // has the TPM do what only it can, and submits; one Round is one look. What was
-// submitted and is still owed is submitted again after some blocks, never
-// sooner. Run drives Rounds over the public API until it is told to stop; it is
-// the only thing here that waits or reads a clock.
+// submitted and is still owed is submitted again after Repeat blocks, never
+// sooner. Run drives Rounds until it is told to stop; it is the only thing here
+// that waits or reads a clock.
 //
 // Invariants: for one task and attempt a thing is submitted at most once per
 // Repeat blocks; secrets that a verifier did not commit to are left out of an

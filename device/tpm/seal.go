@@ -25,6 +25,19 @@ type sealed struct {
 	Private   []byte // contents of TPM2B_PRIVATE
 }
 
+// decodeSealed reads what Seal returned, from a file that anybody may have
+// written. Errors: wire.ErrEncoding.
+func decodeSealed(b []byte) (*sealed, error) {
+	in := new(sealed)
+	if err := wire.Unmarshal(b, in, MaxSealed); err != nil {
+		return nil, fmt.Errorf("tpm: sealed secret: %w", err)
+	}
+	if in.Selection >= 1<<24 || in.Selection == 0 {
+		return nil, fmt.Errorf("tpm: sealed secret: %w: PCRs %x", wire.ErrEncoding, in.Selection)
+	}
+	return in, nil
+}
+
 // pcrPolicy is the digest of a policy under which PCRs have these values.
 func pcrPolicy(s tpm.Selection, values []wire.Hash) ([]byte, error) {
 	c, err := tpm2.NewPolicyCalculator(tpm2.TPMAlgSHA256)
@@ -98,9 +111,9 @@ func (t *TPM) Seal(secret []byte, s tpm.Selection, values []wire.Hash) (out []by
 // Unseal gives back what Seal took. Errors: ErrNotUnsealed; wire.ErrEncoding for
 // bytes that are not Seal's.
 func (t *TPM) Unseal(b []byte) (secret []byte, err error) {
-	var in sealed
-	if err := wire.Unmarshal(b, &in, MaxSealed); err != nil {
-		return nil, fmt.Errorf("tpm: sealed secret: %w", err)
+	in, err := decodeSealed(b)
+	if err != nil {
+		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cloister/evidence"
+	"cloister/evidence/certificate"
 	"cloister/wire"
 )
 
@@ -173,12 +174,9 @@ func parseCRL(item evidence.Item) (*x509.RevocationList, error) {
 	if len(item.Body) > evidence.MaxItemBody {
 		return nil, wire.Faultf(wire.ErrCollateralMalformed, "revocation list of %d bytes", len(item.Body))
 	}
-	list, err := x509.ParseRevocationList(item.Body)
-	switch {
-	case err != nil:
+	list, err := certificate.ParseList(item.Body)
+	if err != nil {
 		return nil, wire.Faultf(wire.ErrCollateralMalformed, "revocation list: %v", err)
-	case list.NextUpdate.IsZero():
-		return nil, wire.Faultf(wire.ErrCollateralMalformed, "revocation list without a next update")
 	}
 	return list, nil
 }

@@ -39,9 +39,6 @@ func checkCRL(item evidence.Item, src evidence.Source, at int64) (evidence.Key, 
 	if err != nil {
 		return key, fresh, err
 	}
-	if list.Number == nil || !list.Number.IsUint64() {
-		return key, fresh, wire.Faultf(wire.ErrCollateralMalformed, "revocation list without a number of 64 bits")
-	}
 	fresh = evidence.Freshness{Issued: list.ThisUpdate.Unix(), Expires: list.NextUpdate.Unix(), Number: list.Number.Uint64()}
 	named := false
 	for _, a := range anchorsOf("", src) {

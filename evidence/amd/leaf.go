@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"strings"
 
+	"cloister/evidence/certificate"
 	"cloister/wire"
 )
 
@@ -44,27 +45,15 @@ type leaf struct {
 	csp     bool   // names a cloud provider: a VLEK
 }
 
-// parseCertificate reads a certificate that has one encoding: crypto/x509 is
-// lenient about nothing that is signed, and what is outside of the signed part
-// must be what we would write ourselves.
+// parseCertificate reads a certificate in its one encoding. Errors carry
+// wire.ErrEvidenceMalformed.
 func parseCertificate(der []byte) (*x509.Certificate, error) {
 	if len(der) > maxCertificate {
 		return nil, wire.Faultf(wire.ErrEvidenceMalformed, "certificate of %d bytes, at most %d are accepted", len(der), maxCertificate)
 	}
-	c, err := x509.ParseCertificate(der)
+	c, err := certificate.Parse(der)
 	if err != nil {
 		return nil, wire.Faultf(wire.ErrEvidenceMalformed, "certificate: %v", err)
-	}
-	var outer struct {
-		Signed    asn1.RawValue
-		Algorithm asn1.RawValue
-		Signature asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &outer); err != nil {
-		return nil, wire.Faultf(wire.ErrEvidenceMalformed, "certificate: %v", err)
-	}
-	if again, err := asn1.Marshal(outer); err != nil || !bytes.Equal(again, der) {
-		return nil, wire.Faultf(wire.ErrEvidenceMalformed, "certificate is not in its canonical DER form")
 	}
 	return c, nil
 }

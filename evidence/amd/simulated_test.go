@@ -414,6 +414,8 @@ func TestCollateralIsCheckedAndNamed(t *testing.T) {
 		{"a chain where none belongs", evidence.Item{Type: evidence.AMDChain, Body: v.ask[false], Chain: [][]byte{v.ark}}, now, evidence.Key{}, wire.ErrCollateralMalformed},
 		{"a signature where none belongs", evidence.Item{Type: evidence.CRL, Body: list.Body, Signature: []byte{1}}, now, evidence.Key{}, wire.ErrCollateralMalformed},
 		{"another type", evidence.Item{Type: evidence.TCBInfo}, now, evidence.Key{}, wire.ErrCollateralMalformed},
+		{"something after a list", evidence.Item{Type: evidence.CRL, Body: append(slices.Clone(list.Body), 0)}, now, evidence.Key{}, wire.ErrCollateralMalformed},
+		{"a list of changes alone", v.delta(t, at), now, evidence.Key{}, wire.ErrCollateralMalformed},
 		{"altered ASK", evidence.Item{Type: evidence.AMDChain, Body: flipped(v.ask[false], len(v.ask[false])-1)}, now, evidence.Key{}, wire.ErrCollateralSignature},
 		{"altered CRL", evidence.Item{Type: evidence.CRL, Body: flipped(list.Body, len(list.Body)-1)}, now, evidence.Key{}, wire.ErrCollateralSignature},
 	} {
@@ -463,4 +465,22 @@ func flipped(b []byte, at int) []byte {
 	b = slices.Clone(b)
 	b[at] ^= 1
 	return b
+}
+
+// delta is a list of what changed since another: it does not have what was
+// revoked before (RFC 5280 §5.2.4).
+func (v *vendor) delta(t *testing.T, at time.Time) evidence.Item {
+	t.Helper()
+	ark, err := x509.ParseCertificate(v.ark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(8), ThisUpdate: at, NextUpdate: at.AddDate(0, 1, 0), SignatureAlgorithm: x509.SHA384WithRSAPSS,
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: []byte{2, 1, 7}}},
+	}, ark, v.arkKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return evidence.Item{Type: evidence.CRL, Body: der}
 }

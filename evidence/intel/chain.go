@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"cloister/evidence"
+	"cloister/evidence/certificate"
 	"cloister/wire"
 )
 
@@ -86,7 +87,7 @@ func (b *basis) openChain(der [][]byte, n int, f faults, what string) (*chain, e
 		return nil, wire.Faultf(wire.ErrUnknownAnchor, "%s ends in root certificate %x", what, id)
 	}
 	for i, d := range der {
-		cert, err := x509.ParseCertificate(d)
+		cert, err := certificate.Parse(d)
 		if err != nil {
 			return nil, wire.Faultf(f.malformed, "%s: certificate %d: %v", what, i+1, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"math/big"
 
 	"cloister/evidence"
+	"cloister/evidence/certificate"
 	"cloister/wire"
 )
 
@@ -87,33 +88,13 @@ func (r *revocations) signed() error {
 	return nil
 }
 
-// parseCRL refuses what would make a list mean less than all revocations: a
-// critical extension marks partial and delta lists (RFC 5280 §5.2).
 func parseCRL(item *evidence.Item) (*x509.RevocationList, error) {
-	list, err := x509.ParseRevocationList(item.Body)
-	switch {
-	case err != nil:
-		return nil, badItem("revocation list: %v", err)
-	case len(list.Raw) != len(item.Body):
-		return nil, badItem("revocation list: bytes follow it")
-	case len(item.Signature) != 0:
+	if len(item.Signature) != 0 {
 		return nil, badItem("revocation list: a separate signature")
-	case list.NextUpdate.IsZero():
-		return nil, badItem("revocation list: it does not say when the next is due")
-	case list.Number == nil || !list.Number.IsUint64():
-		return nil, badItem("revocation list: it has no number, or one of more than 64 bits")
 	}
-	for _, e := range list.Extensions {
-		if e.Critical {
-			return nil, badItem("revocation list: critical extension %v", e.Id)
-		}
-	}
-	for i := range list.RevokedCertificateEntries {
-		for _, e := range list.RevokedCertificateEntries[i].Extensions {
-			if e.Critical {
-				return nil, badItem("revocation list: critical extension %v in an entry", e.Id)
-			}
-		}
+	list, err := certificate.ParseList(item.Body)
+	if err != nil {
+		return nil, badItem("revocation list: %v", err)
 	}
 	return list, nil
 }

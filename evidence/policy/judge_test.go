@@ -279,7 +279,7 @@ func TestOperatorsHaveALimit(t *testing.T) {
 		t.Error("0 is a limit")
 	}
 	p.MaxPerOperator = 2
-	if p.Room(1) != nil || wire.CodeOf(p.Room(2)) != wire.ErrEvidencePolicy {
+	if p.Room(1) != nil || wire.CodeOf(p.Room(2)) != wire.ErrNodesOfOperator {
 		t.Errorf("%v, %v", p.Room(1), p.Room(2))
 	}
 }

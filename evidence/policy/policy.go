@@ -44,10 +44,12 @@ type Policy struct {
 	MaxEvidenceMs     uint64 `json:"max_evidence_age_ms"`
 	// MaxRegistrationMs is how long a registration lasts without renewal.
 	MaxRegistrationMs uint64 `json:"max_registration_age_ms"`
-	// MaxPerOperator limits the nodes one operator has in the role; 0: no limit.
+	// MaxPerOperator limits the nodes one operator has registered in the role at a
+	// time; 0: no limit. A lower limit binds newcomers.
 	MaxPerOperator uint32 `json:"max_per_operator"`
 	// MinVendorClasses is how many vendors' hardware the holders of the role
-	// together must have.
+	// together must keep once they have it; 0 and 1 demand nothing. Today it binds
+	// the set of voters alone.
 	MinVendorClasses uint8 `json:"min_vendor_classes"`
 	// GraceMs is how long Grace lasts.
 	GraceMs uint64 `json:"grace_ms"`
@@ -145,10 +147,10 @@ func (p *Policy) Fresh(namedHeight, namedMs, height, timeMs uint64) error {
 }
 
 // Room checks that an operator that has nodes in the role may have one more.
-// Errors carry wire.ErrEvidencePolicy.
+// Errors carry wire.ErrNodesOfOperator.
 func (p *Policy) Room(nodes uint32) error {
 	if p.MaxPerOperator != 0 && nodes >= p.MaxPerOperator {
-		return wire.Faultf(wire.ErrEvidencePolicy, "per-operator: the operator has %d nodes as %s, at most %d are accepted", nodes, p.Role, p.MaxPerOperator)
+		return wire.Faultf(wire.ErrNodesOfOperator, "the operator has %d nodes as %s, at most %d are accepted", nodes, p.Role, p.MaxPerOperator)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cloister/evidence"
+	"cloister/evidence/certificate"
 	"cloister/wire"
 )
 
@@ -54,31 +55,13 @@ func ParseChain(der [][]byte) ([]*x509.Certificate, error) {
 	}
 	chain := make([]*x509.Certificate, len(der))
 	for i, d := range der {
-		c, err := x509.ParseCertificate(d)
+		c, err := certificate.Parse(d)
 		if err != nil {
 			return nil, refuse(ErrCertParse, "certificate %d: %v", i, err)
-		}
-		if !canonical(d) {
-			return nil, refuse(ErrCertParse, "certificate %d is not in its canonical DER form", i)
 		}
 		chain[i] = c
 	}
 	return chain, nil
-}
-
-// canonical reports whether what surrounds the signed part of a certificate is
-// as we would write it; the signature covers the rest.
-func canonical(der []byte) bool {
-	var outer struct {
-		Signed    asn1.RawValue
-		Algorithm asn1.RawValue
-		Signature asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &outer); err != nil {
-		return false
-	}
-	again, err := asn1.Marshal(outer)
-	return err == nil && bytes.Equal(again, der)
 }
 
 // VerifyEK checks that a maker endorsed a key: chain, leaf first, without or

@@ -81,6 +81,7 @@ func TestEachFailingCheckOfAnEndorsementHasItsReason(t *testing.T) {
 		{"too many bytes", ErrChainTooLong, wire.ErrEvidenceMalformed, [][]byte{make([]byte, MaxChainBytes+1)}, m.anchors(), now},
 		{"not a certificate", ErrCertParse, wire.ErrEvidenceMalformed, [][]byte{{0x30, 0}}, m.anchors(), now},
 		{"a byte after it", ErrCertParse, wire.ErrEvidenceMalformed, [][]byte{append(slices.Clone(good[0]), 0), m.issuing}, m.anchors(), now},
+		{"an issuer whose key is made to be slow", ErrCertParse, wire.ErrEvidenceMalformed, [][]byte{good[0], m.slow(t), m.issuing}, m.anchors(), now},
 		{"the issuer missing", ErrChainInvalid, wire.ErrUnknownAnchor, good[:1], m.anchors(), now},
 		{"the wrong order", ErrChainInvalid, wire.ErrUnknownAnchor, [][]byte{m.issuing, good[0]}, m.anchors(), now},
 		{"a certificate too many", ErrChainInvalid, wire.ErrEvidenceChain, [][]byte{good[0], m.issuing, m.issuing}, m.anchors(), now},
@@ -234,4 +235,17 @@ func BenchmarkMakeCredential(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// slow is an authority with an RSA key that takes a tenth of a second to check
+// one signature by: anybody can put one into a chain, for it is tried before it
+// is known whether anybody signed it.
+func (m *maker) slow(t *testing.T) []byte {
+	t.Helper()
+	n := new(big.Int).Lsh(big.NewInt(1), 49_999)
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "Simulated TPM issuer"}, NotBefore: issued, NotAfter: issued.AddDate(20, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	return create(t, c, c, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 1<<31 - 1}, issueKey())
 }

@@ -143,7 +143,16 @@ func readEvent(c *cursor, banks []bank) (Event, error) {
 // padding reports whether only filler is left.
 func padding(b []byte) bool { return allBytes(b, 0xFF) || allBytes(b, 0) }
 
-func allBytes(b []byte, v byte) bool { return bytes.Count(b, []byte{v}) == len(b) }
+// allBytes stops at the first other byte: padding asks again after every event,
+// and must not read the rest of the log each time.
+func allBytes(b []byte, v byte) bool {
+	for _, x := range b {
+		if x != v {
+			return false
+		}
+	}
+	return true
+}
 
 // replayEvents runs the log over PCRs 0 to 15, which begin at zero; PCR 0
 // begins at the locality the firmware started from, if the log says so first.

@@ -49,7 +49,11 @@ func (s *Server) Receipt(ctx context.Context, req *connect.Request[pb.ReceiptReq
 	if err := s.addHandovers(ctx, r); err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&pb.ReceiptResponse{File: receipt.Encode(r), TxId: tx.String()}), nil
+	file := receipt.Encode(r)
+	if len(file) > receipt.MaxFile { // nobody would read it
+		return nil, wire.Faultf(wire.ErrTooLarge, "with %d handovers between member sets the receipt has %d bytes, at most %d can be verified", len(r.Handovers), len(file), receipt.MaxFile)
+	}
+	return connect.NewResponse(&pb.ReceiptResponse{File: file, TxId: tx.String()}), nil
 }
 
 // addHandovers completes a receipt whose seal is by later members than the genesis's.

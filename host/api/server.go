@@ -19,8 +19,8 @@ import (
 	"cloister/wire"
 )
 
-// Config is what a server is made of. All but Mount, Registry, TLS and Limits
-// must be set.
+// Config is what a server is made of. All but Following, Mount, Registry, TLS
+// and Limits must be set.
 type Config struct {
 	Genesis   *wire.Genesis
 	Version   string // of the host program
@@ -30,6 +30,8 @@ type Config struct {
 	Archive   Archive
 	Log       *slog.Logger
 
+	// Following says how blocks are taken from other hosts; nil if none are.
+	Following func() Following
 	// Mount adds handlers to the same port, by net/http pattern: the explorer,
 	// the Factom interface. They get the server's bounds on requests and bytes.
 	Mount map[string]http.Handler
@@ -50,6 +52,7 @@ type Server struct {
 	queries   Queries
 	core      Core
 	archive   Archive
+	following func() Following
 	log       *slog.Logger
 	tls       *tls.Config
 	limits    Limits
@@ -75,7 +78,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		genesis: c.Genesis, chain: c.Genesis.ChainID(), version: c.Version,
-		submitter: c.Submitter, queries: c.Queries, core: c.Core, archive: c.Archive, log: c.Log,
+		submitter: c.Submitter, queries: c.Queries, core: c.Core, archive: c.Archive, following: c.Following, log: c.Log,
 		tls: c.TLS, limits: c.Limits.orDefault(),
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())

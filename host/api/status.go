@@ -10,6 +10,15 @@ import (
 	"cloister/wire/query"
 )
 
+// Following is how blocks are taken from other hosts; the fields are those of
+// the public API's message.
+type Following struct {
+	Active               bool
+	Endpoint             string
+	From, Height, Target uint64
+	Problem              string
+}
+
 // Genesis implements the Ledger service.
 func (s *Server) Genesis(context.Context, *connect.Request[pb.GenesisRequest]) (*connect.Response[pb.GenesisResponse], error) {
 	return connect.NewResponse(&pb.GenesisResponse{File: s.genesis.File(), ChainId: s.chain.String()}), nil
@@ -32,6 +41,10 @@ func (s *Server) Status(ctx context.Context, _ *connect.Request[pb.StatusRequest
 	}
 	if err != nil {
 		res.Ready, res.NotReady = false, connectError(err).Message()
+	}
+	if s.following != nil {
+		f := s.following()
+		res.Following = &pb.Following{Active: f.Active, Endpoint: f.Endpoint, From: f.From, Height: f.Height, Target: f.Target, Problem: f.Problem}
 	}
 	res.Warnings = warnings(s.genesis, core)
 	return connect.NewResponse(res), nil

@@ -20,14 +20,17 @@ import (
 // from takes blocks of one host until it stalls, fails or is not needed. The
 // error says why.
 func (f *Follower) from(ctx context.Context, h *host) error {
-	next := f.cfg.Archive.Height() + 1
+	// The newest block held comes again: if the host has another one there, the
+	// chain has forked, and what follows it would only look like a lie.
+	held := f.cfg.Archive.Height()
+	next := max(1, held)
 	f.asks(h)
 	target, err := f.ask(ctx, h)
 	if err != nil {
 		return because(ctx, err)
 	}
-	if target+1 < next {
-		return wire.Faultf(wire.ErrUnavailable, "its newest sealed block is %d, this host has %d", target, next-1)
+	if target < held {
+		return wire.Faultf(wire.ErrUnavailable, "its newest sealed block is %d, this host has %d", target, held)
 	}
 	f.answered(target)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -119,13 +122,13 @@ func (f *Follower) learn(ctx context.Context, h *host) error {
 
 // intake is what came of one stream.
 type intake struct {
-	f      *Follower
-	host   *host
-	next   uint64 // height of the next block
-	held   held
-	late   int // blocks in a row that the archive had already
-	told   time.Time
-	active bool
+	f    *Follower
+	host *host
+	next uint64 // height of the next block
+	held held
+	late int       // blocks in a row that the archive had already
+	told time.Time // when progress was logged last
+	near bool      // it has caught up
 }
 
 // block takes the next block of the stream.
@@ -186,22 +189,32 @@ func (s *intake) append(final *gate.Final) error {
 	return nil
 }
 
-// took notes progress.
+// took notes progress, and logs it until the host's blocks come one by one.
 func (s *intake) took(height uint64) {
 	f := s.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.status.Active {
+		s.told, f.status.From = time.Now(), height
+		f.cfg.Log.Info("follow.began", "endpoint", s.host.url, "from", height, "target", f.status.Target)
+	}
+	caughtUp := f.status.Target <= height+near
 	f.status.Active, f.status.Height, f.status.Problem = true, height, ""
 	f.status.Target = max(f.status.Target, s.next-1)
 	switch now := time.Now(); {
-	case !s.active:
-		s.active, s.told, f.status.From = true, now, height
-		f.cfg.Log.Info("follow.began", "endpoint", s.host.url, "from", height, "target", f.status.Target)
+	case s.near:
+	case caughtUp:
+		s.near = true
+		f.cfg.Log.Info("follow.caught_up", "endpoint", s.host.url, "height", height)
 	case now.Sub(s.told) >= progressTime:
 		s.told = now
 		f.cfg.Log.Info("follow.progress", "endpoint", s.host.url, "height", height, "target", f.status.Target)
 	}
 }
+
+// near is how many blocks behind a host one is counted as caught up: its newest
+// is held back.
+const near = 2
 
 // asks notes who is asked.
 func (f *Follower) asks(h *host) {

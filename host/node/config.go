@@ -35,9 +35,10 @@ type Config struct {
 	PeerListen string   // host:port; empty for none
 	APIListen  string   // host:port
 	Peers      map[wire.NodeID]string
-	MemoryMiB  uint32 // for the core; 0 for its default
-	StoreBytes uint64 // of the core's objects; 0 for the default
-	Version    string // of the host program, shown in status
+	Follow     []string // URLs of hosts to take blocks from (File.Follow); empty for none
+	MemoryMiB  uint32   // for the core; 0 for its default
+	StoreBytes uint64   // of the core's objects; 0 for the default
+	Version    string   // of the host program, shown in status
 	Log        *slog.Logger
 
 	// Listening, if set, is told once what the host listens on; peer is nil if
@@ -64,14 +65,19 @@ func Load(home string) (Config, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", home, err)
 	}
+	return c, c.take(f)
+}
+
+// take fills in what node.toml says.
+func (c *Config) take(f *File) (err error) {
 	if c.Peers, err = f.peers(); err != nil {
-		return c, err
+		return err
 	}
 	c.APIListen, c.PeerListen = f.API.Listen, f.Peer.Listen
 	c.MemoryMiB, c.StoreBytes = f.Core.MemoryMiB, f.Storage.MaxBytes
-	c.Launcher = f.Hardware.Launcher
-	c.CorePath, err = corePath(home, f.Core.Path)
-	return c, err
+	c.Launcher, c.Follow = f.Hardware.Launcher, f.Follow.Endpoints
+	c.CorePath, err = corePath(c.Home, f.Core.Path)
+	return err
 }
 
 // command is what starts the core: the trusted program itself, or the hardware

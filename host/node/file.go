@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,8 @@ const (
 	maxAddress = 255
 
 	maxLauncher = 32
+	maxFollow   = 16
+	maxURL      = 300
 )
 
 // File is node.toml. Unknown keys are refused.
@@ -47,7 +50,13 @@ type File struct {
 		// MaxBytes of the core's objects; 0 for the default of host/objects.
 		MaxBytes uint64 `toml:"max_bytes"`
 	} `toml:"storage"`
-	// Peers says where other nodes listen: host:port by node id in hex.
+	// Follow keeps the archive up while this node is no member, or lost blocks.
+	Follow struct {
+		// Endpoints are URLs of other hosts' public API; none by default.
+		Endpoints []string `toml:"endpoints,omitempty"`
+	} `toml:"follow"`
+	// Peers says where other nodes listen: host:port by node id in hex. A node
+	// that is not named is looked for where its registration on the ledger says.
 	Peers map[string]string `toml:"peers"`
 }
 
@@ -71,6 +80,9 @@ func ParseFile(b []byte) (*File, error) {
 		if err := checkAddress("peer.listen", f.Peer.Listen); err != nil {
 			return nil, err
 		}
+	}
+	if err := checkFollow(f.Follow.Endpoints); err != nil {
+		return nil, err
 	}
 	if _, err := f.peers(); err != nil {
 		return nil, err
@@ -124,6 +136,19 @@ func checkAddress(key, address string) error {
 		}
 	}
 	return wire.Faultf(wire.ErrBadRequest, "node.toml: %s = %.80q is not of the form host:port with a port number", key, address)
+}
+
+func checkFollow(endpoints []string) error {
+	if len(endpoints) > maxFollow {
+		return wire.Faultf(wire.ErrBadRequest, "node.toml: follow.endpoints has %d addresses, at most %d", len(endpoints), maxFollow)
+	}
+	for _, text := range endpoints {
+		u, err := url.Parse(text)
+		if err != nil || len(text) > maxURL || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return wire.Faultf(wire.ErrBadRequest, "node.toml: follow.endpoints: %.80q is not the URL of a host, such as http://127.0.0.1:7401", text)
+		}
+	}
+	return nil
 }
 
 // Encode renders the file for a new home.

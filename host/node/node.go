@@ -43,14 +43,21 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	var server *api.Server
+	places := new(registered)
 	core := supervise.New(supervise.Config{
 		CorePath: program, CoreArgs: args, Genesis: cfg.Genesis, DevSealKey: key, MemoryMiB: cfg.MemoryMiB,
-		Objects: store, Archive: blocks, Peers: cfg.Peers, Listener: peers, Log: cfg.Log,
+		Objects: store, Archive: blocks, Peers: cfg.Peers, Lookup: places.lookup, Filled: len(cfg.Follow) > 0,
+		Listener: peers, Log: cfg.Log,
 	})
-	server, err := api.New(api.Config{
-		Genesis: cfg.Genesis, Version: cfg.Version, Submitter: submitter{core}, Queries: core, Core: core,
-		Archive: blocks, Log: cfg.Log,
-	})
+	places.core = core
+	follower, err := cfg.follower(blocks)
+	if err == nil {
+		server, err = api.New(api.Config{
+			Genesis: cfg.Genesis, Version: cfg.Version, Submitter: submitter{core}, Queries: core, Core: core,
+			Archive: blocks, Following: following(follower), Log: cfg.Log,
+		})
+	}
 	if err != nil {
 		front.Close()
 		if peers != nil {
@@ -65,31 +72,39 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		}
 		cfg.Listening(front.Addr(), peer)
 	}
-	return both(ctx, server, front, core)
+	return together(ctx, []part{
+		func(ctx context.Context) error { defer server.Close(); return server.Serve(ctx, front) },
+		core.Run,
+		follower.run,
+	})
 }
 
-// both runs the API and the core until ctx ends or one of them does. The API
-// ends first, so that the last requests still find a core.
-func both(ctx context.Context, server *api.Server, front net.Listener, core *supervise.Supervisor) error {
-	serving, stopServing := context.WithCancel(ctx)
-	defer stopServing()
-	running, stopCore := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopCore()
-	served, ran := make(chan error, 1), make(chan error, 1)
-	go func() { served <- server.Serve(serving, front) }()
-	go func() { ran <- core.Run(running) }()
+// part runs until ctx ends, and then returns nil, or until it fails.
+type part func(ctx context.Context) error
 
-	var failed error
-	select {
-	case failed = <-served:
-		stopCore()
-		failed = errors.Join(failed, <-ran)
-	case failed = <-ran:
-		stopServing()
-		failed = errors.Join(failed, <-served)
+// together runs parts until ctx ends or one of them does, then ends them one
+// after the other in their order: the last requests still find a core.
+func together(ctx context.Context, parts []part) (err error) {
+	ended := make(chan int, len(parts))
+	results := make([]chan error, len(parts))
+	stops := make([]context.CancelFunc, len(parts))
+	for i, run := range parts {
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		results[i], stops[i] = make(chan error, 1), stop
+		go func() {
+			results[i] <- run(own)
+			ended <- i
+		}()
 	}
-	server.Close()
-	return failed
+	select {
+	case <-ctx.Done():
+	case <-ended:
+	}
+	for i := range parts {
+		stops[i]()
+		err = errors.Join(err, <-results[i])
+	}
+	return err
 }
 
 // prepare makes the home's folder and checks what Run needs.

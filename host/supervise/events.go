@@ -32,8 +32,15 @@ var eventNames = map[gate.EventID]eventName{
 	0x0016: {slog.LevelInfo, "node.caught_up", []string{"height"}, nil},
 	0x0017: {slog.LevelDebug, "node.flushed", []string{"height"}, nil},
 	0x0018: {slog.LevelError, "node.not_durable", nil, nil},
-	0x0019: {slog.LevelError, "node.not_a_member", nil, nil},
+	0x0019: {slog.LevelInfo, "node.observer", []string{"epoch"}, nil},
 	0x001a: {slog.LevelWarn, "node.stray_answer", []string{"token"}, nil},
+	0x001b: {slog.LevelInfo, "node.member", []string{"slot"}, nil},
+	0x001c: {slog.LevelInfo, "node.epoch", []string{"epoch"}, nil},
+	0x001d: {slog.LevelError, "node.members_that_cannot_follow", []string{"epoch"}, nil},
+	0x001e: {slog.LevelError, "node.members_unknown", []string{"epoch"}, nil},
+	0x001f: {slog.LevelError, "node.superseded", []string{"code"}, nil},
+	0x0040: {slog.LevelError, "node.no_evidence", nil, nil},
+	0x0041: {slog.LevelWarn, "node.own_refused", []string{"code"}, nil},
 	// core/drive
 	0x0020: {slog.LevelInfo, "core.started", []string{"height", "log_records"}, nil},
 	0x0021: {slog.LevelWarn, "core.slow_step", []string{"milliseconds"}, nil},
@@ -42,6 +49,7 @@ var eventNames = map[gate.EventID]eventName{
 	0x0024: {slog.LevelInfo, "peer.up", nil, []string{"node"}},
 	0x0025: {slog.LevelInfo, "peer.down", nil, []string{"node"}},
 	0x0026: {slog.LevelError, "core.bad_configuration", nil, nil},
+	0x0027: {slog.LevelError, "core.unpublished", []string{"height"}, nil},
 	// core/consensus/raft
 	0x0101: {slog.LevelWarn, "raft.void", []string{"index", "height", "slot"}, nil},
 	0x0102: {slog.LevelInfo, "raft.leading", []string{"term"}, nil},
@@ -49,6 +57,9 @@ var eventNames = map[gate.EventID]eventName{
 	0x0104: {slog.LevelError, "raft.odd_one_out", []string{"height"}, nil},
 	0x0105: {slog.LevelError, "raft.log_contradicts", []string{"index"}, nil},
 	0x0106: {slog.LevelError, "raft.broken", nil, nil},
+	0x0107: {slog.LevelInfo, "raft.epoch", []string{"epoch", "index"}, nil},
+	0x0108: {slog.LevelWarn, "raft.void_change", []string{"index", "epoch"}, nil},
+	0x0109: {slog.LevelError, "raft.rolled_back", []string{"height", "term"}, nil},
 	// core/consensus/solo
 	0x0201: {slog.LevelError, "solo.log_contradicts", nil, nil},
 }

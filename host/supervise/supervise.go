@@ -45,9 +45,9 @@ type Config struct {
 	// Filled says that blocks come into the archive from others too. A block the
 	// core publishes above the archive's end then waits for those before it;
 	// without that it ends Run.
-	Filled bool
-	Listener   net.Listener           // for peers; Run closes it
-	Log        *slog.Logger
+	Filled   bool
+	Listener net.Listener // for peers; Run closes it
+	Log      *slog.Logger
 
 	now   func() time.Time // nil for the clock
 	after func(time.Duration) <-chan time.Time
@@ -106,7 +106,7 @@ func advice(code int) string {
 	case gate.ExitProtocol:
 		return "the gate's protocol was broken: install this program and cloister-core from one release"
 	case gate.ExitCorrupt:
-		return "its store is damaged: wipe the folder store and let the node catch up from its peers"
+		return "its store cannot be opened: another program or machine made it, which must be used again; or it is damaged, and a new node has to join in its place"
 	case gate.ExitQuarantine:
 		return "it refuses to go on: its configuration is not for it, or it contradicts the ledger; read the events before"
 	}

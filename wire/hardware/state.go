@@ -30,6 +30,10 @@ func (s Status) String() string {
 	return "unknown"
 }
 
+// Barred reports whether nothing may run on a device with this status that the
+// ledger relies on.
+func (s Status) Barred() bool { return s == Suspended || s == Revoked }
+
 // Device is a piece of hardware, stored under DeviceKey. Its status, credit and
 // tickets are in pages, by ordinal, so that what touches all devices at once
 // touches few values.
@@ -123,6 +127,9 @@ type Task struct {
 	Snapshot wire.Hash
 	Claims   uint32
 
+	// The heights at whose end the times to commit and to reveal began.
+	CommitFrom, RevealFrom uint64
+
 	Seats     uint32
 	Verdict   uint8 // 0 while open
 	Reason    uint16
@@ -202,8 +209,7 @@ type OpenTask struct {
 // Totals are stored under TotalsKey.
 type Totals struct {
 	_          struct{} `cbor:",toarray"`
-	Chain      wire.Hash
-	Devices    uint32 // ordinals given
+	Devices    uint32   // ordinals given
 	Active     uint32
 	Open       uint32 // devices with an open task
 	Waiting    uint32 // of those, tasks that wait for a beacon value
@@ -222,7 +228,21 @@ type Totals struct {
 	Held       uint64 // gas of escrows and bonds
 	Treasury   uint64
 	Normalised uint64 // height of the last normalisation
+	// Barrings counts how often a device was suspended, revoked or let in again,
+	// so that whoever relies on devices knows when to look again.
+	Barrings uint64
 }
+
+// Run is a stretch of blocks of one proposer, up to the next Run. The newest
+// MaxRuns are in the list under RunsKey, ascending.
+type Run struct {
+	_        struct{} `cbor:",toarray"`
+	From     uint64   // height
+	Proposer wire.NodeID
+}
+
+// MaxRuns bounds what is remembered of who proposed blocks.
+const MaxRuns = 64
 
 // Banned is why a device that was dropped cannot join yet, stored under BanKey.
 type Banned struct {
@@ -337,6 +357,9 @@ func ParamsKey(version uint32) []byte { return numbered("P", version) }
 
 // NextParamsKey holds parameters that take effect with the next epoch.
 var NextParamsKey = []byte("N")
+
+// RunsKey holds a list of Run.
+var RunsKey = []byte("L")
 
 // FounderKey holds the device that took a founder's credit, zero before.
 func FounderKey(a wire.Account) []byte { return append([]byte("f"), a[:]...) }

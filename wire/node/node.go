@@ -11,6 +11,7 @@ const (
 	MaxEndpoint = 256  // bytes of where it is reached
 	MaxReason   = 128  // bytes of why it was revoked
 	MaxClaims   = 512  // bytes of encoded claims
+	MaxKeys     = 8    // keys of certificates that are kept of a node's evidence
 	MaxNodes    = 256  // registrations a chain can be set to keep at a time
 	MaxVoters   = 7    // consensus specification §4.4
 	MaxQueue    = 64   // admissions and promotions that wait; removals always have room
@@ -102,6 +103,9 @@ type Platform struct {
 	VMPL        uint8
 	Simulated   bool
 	Evidence    wire.Hash // SHA-256 of its signed bytes
+	// Keys are the SHA-256 of the SubjectPublicKeyInfo of the evidence's
+	// certificates, leaf first, for their revocation to reach the node.
+	Keys []wire.Hash
 }
 
 // ID is the node's.

@@ -77,7 +77,7 @@ func TestTheLargestRegistrationFitsATransaction(t *testing.T) {
 func TestTheLargestNodeReadsBack(t *testing.T) {
 	n := &Node{
 		Identity: key(1).Public(), Name: strings.Repeat("n", MaxName), Endpoint: strings.Repeat("e", MaxEndpoint), Reason: strings.Repeat("r", MaxReason),
-		Platform:   Platform{Level: make([]byte, 128), Product: strings.Repeat("p", 64), TCBNumber: 1 << 63},
+		Platform:   Platform{Level: make([]byte, 128), Product: strings.Repeat("p", 64), TCBNumber: 1 << 63, Keys: make([]wire.Hash, MaxKeys)},
 		Registered: 1 << 63, Boots: 1 << 63, Attested: 1 << 63, AttestedMs: 1 << 63, ExpiresMs: 1 << 63, GraceMs: 1 << 63,
 	}
 	get := func([]byte) ([]byte, error) { return wire.Marshal(n), nil }

@@ -137,8 +137,8 @@ func TestEveryLieOfAStateProofIsRefused(t *testing.T) {
 			h.ChainID[0] ^= 1
 			s.At.Header = wire.Marshal(h)
 		}, wire.ErrForeignChain},
-		"header is noise": {func(s *query.State) { s.At.Header = []byte{1} }, wire.ErrMalformed},
-		"proof is noise":  {func(s *query.State) { s.Proof = []byte{1} }, wire.ErrMalformed},
+		"header is noise": {func(s *query.State) { s.At.Header = []byte{1} }, wire.ErrProof},
+		"proof is noise":  {func(s *query.State) { s.Proof = []byte{1} }, wire.ErrProof},
 	} {
 		s := w.state([]byte("3"), true)
 		lie.change(s)

@@ -24,18 +24,18 @@ type Cover struct {
 }
 
 // Verify checks the proof against the members of the sealed header's epoch and
-// returns the proved header and its hash. Errors: ErrMalformed, ErrForeignChain,
-// ErrUnknownEpoch, ErrSealInvalid, ErrNotCovered (no proof given), ErrProof (the
-// covering history does not hold the header).
+// returns the proved header and its hash. Errors: ErrForeignChain,
+// ErrUnknownEpoch, ErrSealInvalid, ErrNotCovered (no proof given), ErrProof (a
+// header is none, or the covering history does not hold it).
 func (s *SealedHeader) Verify(chain wire.Hash, epochs *wire.Epochs) (*wire.Header, wire.Hash, error) {
 	h, err := wire.DecodeHeader(s.Header)
 	if err != nil {
-		return nil, wire.Hash{}, err
+		return nil, wire.Hash{}, wire.Faultf(wire.ErrProof, "%v", err)
 	}
 	sealed := h
 	if s.Cover != nil {
 		if sealed, err = wire.DecodeHeader(s.Cover.Header); err != nil {
-			return nil, wire.Hash{}, fmt.Errorf("covering %w", err)
+			return nil, wire.Hash{}, wire.Faultf(wire.ErrProof, "covering %v", err)
 		}
 	}
 	hash, sealedHash := h.Hash(), sealed.Hash()

@@ -102,7 +102,7 @@ func (s *State) Verify(chain wire.Hash, epochs *wire.Epochs, family string, key 
 	}
 	p, err := smt.DecodeProof(s.Proof)
 	if err != nil {
-		return nil, fmt.Errorf("state of %s: %w", family, err)
+		return nil, wire.Faultf(wire.ErrProof, "state of %s: %v", family, err)
 	}
 	value := s.Value // nil asks smt for absence, empty for a key that holds nothing
 	switch {

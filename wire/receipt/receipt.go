@@ -8,8 +8,10 @@ import (
 // Version is the only version this code writes and accepts.
 const Version = 1
 
-// MaxFile bounds a receipt file in bytes.
-const MaxFile = 1 << 20
+// MaxFile bounds a receipt file in bytes. Handovers make it long: one between
+// sets of seven members takes about 4 KiB of it, so there is room for some two
+// thousand changes of members since the genesis.
+const MaxFile = 8 << 20
 
 // Receipt is the content of the file. A header that serves two purposes is
 // stored once.

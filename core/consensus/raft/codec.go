@@ -130,6 +130,15 @@ func decodeRaft(b []byte, from, self uint64) (*raftpb.Message, error) {
 	default:
 		return nil, fmt.Errorf("raft: %w: message type %v", wire.ErrEncoding, m.GetType())
 	}
+	if m.GetType() == raftpb.MsgSnap {
+		b, err := decodeBase(m.GetSnapshot().GetData())
+		if err != nil {
+			return nil, err
+		}
+		if !proto.Equal(m.GetSnapshot(), snapshotOf(b)) {
+			return nil, fmt.Errorf("raft: %w: a snapshot that is not its base's", wire.ErrEncoding)
+		}
+	}
 	for i, e := range m.GetEntries() {
 		if e.GetIndex() != m.GetIndex()+uint64(i)+1 || len(e.GetData()) > consensus.MaxBlock {
 			return nil, fmt.Errorf("raft: %w: entry %d", wire.ErrEncoding, e.GetIndex())

@@ -52,10 +52,12 @@ func (e *Engine) Durable(now step.Now, height uint64) uint64 {
 			break
 		}
 	}
-	// items[:keep] may go, as far as decided and durable elsewhere; the new base is the last block of them.
+	// items[:keep] may go, as far as decided, applied in raft's eyes (it still reads
+	// what is not) and durable elsewhere; the new base is the last block of them.
+	free := min(e.decidedIdx, e.rn.BasicStatus().Applied)
 	for keep > 0 {
 		it := &e.items[keep-1]
-		if it.block != nil && !it.void && it.index <= e.decidedIdx && it.seq > 0 && it.block.Header.Height <= height && it.block.Header.Height > e.base.Header.Height {
+		if it.block != nil && !it.void && it.index <= free && it.seq > 0 && it.block.Header.Height <= height && it.block.Header.Height > e.base.Header.Height {
 			break
 		}
 		keep--

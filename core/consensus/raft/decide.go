@@ -89,7 +89,7 @@ func (e *Engine) decide(now step.Now) {
 // extends reports whether a block the node has already, from elsewhere, is by its
 // place the next one in the log.
 func (e *Engine) extends(it *item) bool {
-	return it.block.Header.Parent == e.newest.Hash && it.block.Header.Height == e.newest.Header.Height+1 && e.ofEpoch(it)
+	return it.block.Header.Parent == e.newest.Hash && it.block.Header.Height == e.newest.Header.Height+1 && e.ofEpoch(it) && it.verdict != consensus.Reject
 }
 
 // void drops a committed entry: it has no height and no seal, on any replica.

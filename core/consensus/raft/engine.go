@@ -153,7 +153,7 @@ func (e *Engine) Boot(now step.Now, b consensus.Boot, app consensus.App) {
 		StepDownOnRemoval:         true,
 		DisableProposalForwarding: true, // only the leader builds blocks
 		ReadOnlyOption:            etcd.ReadOnlySafe,
-		MaxSizePerMsg:             1 << 20, MaxInflightMsgs: 256, MaxInflightBytes: 64 << 20,
+		MaxSizePerMsg:             e.messageBytes(), MaxInflightMsgs: 256, MaxInflightBytes: 64 << 20,
 		MaxUncommittedEntriesSize: 64 << 20, // ErrProposalDropped is the backpressure signal
 		MaxCommittedSizePerReady:  8 << 20,
 		AsyncStorageWrites:        true,

@@ -20,6 +20,7 @@ func (e *Engine) watchLeadership(now step.Now) {
 	case !leads:
 		if e.leadTerm != 0 {
 			e.leadTerm, e.tail = 0, nil
+			e.heard = now.Elapsed // until now it heard itself
 			clear(e.acks)
 		}
 		return
@@ -66,7 +67,8 @@ func (e *Engine) propose(now step.Now) {
 		return
 	}
 	for e.open() {
-		empty := e.stale()
+		// The set before is released by the first seal of this one, so that has a block at once.
+		empty := e.stale() || e.tail.Header.Epoch != e.config.set.Epoch
 		if !empty && !e.app.Wanted(now) {
 			return
 		}

@@ -84,7 +84,7 @@ func (e *Engine) restore(log []step.Record) error {
 		e.state.Commit = proto.Uint64(known)
 	}
 	if e.state.GetTerm() < e.base.Term {
-		e.state.Term = proto.Uint64(e.base.Term)
+		e.state.Term, e.state.Vote = proto.Uint64(e.base.Term), nil // no vote of that term was promised
 	}
 	if e.state.GetCommit() > e.lastIndex() {
 		return fmt.Errorf("raft: log ends at %d, before the committed %d", e.lastIndex(), e.state.GetCommit())

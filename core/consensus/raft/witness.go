@@ -8,12 +8,16 @@ import (
 )
 
 // A disk that was put back to an earlier state has forgotten votes and
-// acknowledgements. So a voter that restarts is silent at first: it asks the
-// others for the newest promise they hold of its slot, and goes on only when
-// enough of them know of none that its own log has forgotten (consensus
-// specification §5). That catches a rollback whenever a lost promise reached
-// somebody who is still up; it is no proof. Voters in this phase answer too, so
-// that a simultaneous restart does not wait for itself.
+// acknowledgements. So whoever begins is silent at first: it asks the voters for
+// the newest promise they hold of its slot, and goes on only when enough of them
+// know of none that its own log has forgotten (consensus specification §5). That
+// catches a rollback whenever a lost promise reached somebody who is still up; it
+// is no proof. Nodes in this phase answer too, so that a simultaneous restart does
+// not wait for itself.
+//
+// It asks also in a slot its log says nothing of: the disk may be from before
+// the slot was taken. And it asks the newest set the node knows of: the voters of
+// an older one may have left for good.
 
 // electionMs is the longest election timeout: what was on its way when the
 // replica stopped has arrived after it.
@@ -35,43 +39,59 @@ func (p *promise) signed(term, height uint64) {
 	p.Term = max(p.Term, term)
 }
 
-// witness is the phase of a restarted voter; nil once it is over.
+// witness is the phase of silence; nil once it is over.
 type witness struct {
 	since, asked int64 // elapsed ms
 	answers      map[uint64]promise
 }
 
-// startWitness begins the phase, unless there is nobody to ask or nothing that
-// could have been promised.
+// startWitness begins the phase, unless there is nobody to ask.
 func (e *Engine) startWitness(now step.Now) {
-	if e.boot.Fresh || !e.votes() || e.config.quorum == 1 {
-		return
+	if _, enough := e.witnesses(); enough > 0 {
+		e.proving = &witness{since: now.Elapsed, asked: now.Elapsed - repeatMs, answers: map[uint64]promise{}}
 	}
-	e.proving = &witness{since: now.Elapsed, asked: now.Elapsed - repeatMs, answers: map[uint64]promise{}}
+}
+
+// witnesses are the other voters of the newest set known to be in force, and how
+// many of them are a majority together with this node.
+func (e *Engine) witnesses() (ask []wire.Member, enough int) {
+	set := e.config.set
+	if now := e.told[0]; now != nil && now.Epoch > set.Epoch {
+		set = now
+	}
+	enough = set.Quorum()
+	for _, m := range set.Members {
+		switch {
+		case m.Role != wire.Voter:
+		case m.Slot == e.boot.Slot:
+			enough--
+		default:
+			ask = append(ask, m)
+		}
+	}
+	return ask, enough
 }
 
 // prove asks, and ends the phase when enough answered.
 func (e *Engine) prove(now step.Now) {
 	w := e.proving
-	if now.Elapsed-w.asked >= repeatMs {
+	ask, enough := e.witnesses()
+	again := now.Elapsed-w.asked >= repeatMs
+	if again {
 		w.asked = now.Elapsed
-		for i := range e.config.set.Members {
-			m := &e.config.set.Members[i]
-			if _, have := w.answers[m.Slot]; m.Role == wire.Voter && m.Slot != e.boot.Slot && !have {
-				e.app.Send(m.ID, []byte{msgAsk})
-			}
+	}
+	answers, clean := 0, true
+	for i := range ask {
+		if p, have := w.answers[ask[i].Slot]; have {
+			answers++
+			clean = clean && p == promise{}
+		} else if again {
+			e.app.Send(ask[i].ID, []byte{msgAsk})
 		}
 	}
-	answers := len(w.answers)
-	if answers < e.config.quorum-1 {
-		return
-	}
 	// A chain that is just born has nothing on its way.
-	born := answers == e.config.set.Voters()-1 && e.lastIndex() == 1 && e.decided.Header.Height == 0
-	for _, p := range w.answers { //deterministic: all of them are looked at
-		born = born && p == promise{}
-	}
-	if born || now.Elapsed-w.since >= electionMs {
+	born := clean && answers == len(ask) && e.lastIndex() == 1 && e.decided.Header.Height == 0
+	if born || answers >= enough && now.Elapsed-w.since >= electionMs {
 		e.proving = nil
 		e.ticked = now.Elapsed
 	}
@@ -79,8 +99,7 @@ func (e *Engine) prove(now step.Now) {
 
 // onWitness judges an answer.
 func (e *Engine) onWitness(from *wire.Member, p promise) {
-	voter := e.config.set.BySlot(from.Slot)
-	if e.proving == nil || voter == nil || voter.Role != wire.Voter {
+	if e.proving == nil {
 		return
 	}
 	e.proving.answers[from.Slot] = p
@@ -101,7 +120,7 @@ func (e *Engine) onWitness(from *wire.Member, p promise) {
 	}
 }
 
-// onAsk tells a voter what is known of its slot.
+// onAsk tells a member what is known of its slot.
 func (e *Engine) onAsk(from *wire.Member) {
 	e.app.Send(from.ID, encodeMsg(msgWitness, wire.Marshal(e.promises[from.Slot])))
 }

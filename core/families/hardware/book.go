@@ -60,9 +60,7 @@ func newBook(height, timeMs uint64, state func(string) ledger.State, hashOf func
 func bookOf(c *ledger.Call) (*book, error) {
 	b, err := newBook(c.Height, c.TimeMs, c.State, c.BlockHash)
 	if err == nil {
-		// The end of a block is not told the chain, but nothing happens there
-		// before a first transaction did something.
-		b.chain, b.totals.Chain = c.Tx.ChainID, c.Tx.ChainID
+		b.chain = c.ChainID
 	}
 	return b, err
 }
@@ -70,7 +68,7 @@ func bookOf(c *ledger.Call) (*book, error) {
 func bookAt(e *ledger.End) (*book, error) {
 	b, err := newBook(e.Height, e.TimeMs, e.State, e.BlockHash)
 	if err == nil {
-		b.chain, b.ending, b.self, b.floor = b.totals.Chain, true, e.Hash, e.Height+1
+		b.chain, b.ending, b.self, b.floor = e.ChainID, true, e.Hash, e.Height+1
 	}
 	return b, err
 }

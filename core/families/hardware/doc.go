@@ -40,9 +40,11 @@
 //     block in which one became final above the height of the evidence.
 //   - The eligible are those of the snapshot the epoch of the draw began with;
 //     whoever lost the status since may not claim, and T stays.
-//   - An attempt that ends for lack of ballots costs the missing nothing: families
-//     are not told who proposed a block, so one leader may always have kept them
-//     out (specification §12).
+//   - Whoever's ballot is missing is excused if that left the attempt undecided
+//     and one node proposed more than a third of the blocks in which it could
+//     have come: it may have kept it out (specification §12). A missing commitment
+//     is held against the time to commit, a missing opening against that to
+//     reveal; blocks whose proposer is forgotten count as one node's.
 //   - Who reveals a PASS shows the measurements behind its digest, unless another
 //     did: the registry has to know whom a revocation concerns.
 //   - Evidence comes from the device's owner or node: no signature covers where its

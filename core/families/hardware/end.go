@@ -21,11 +21,14 @@ const (
 	drawWeight = 64 << 10 // besides, so that duties never keep draws waiting
 )
 
-// EndBlock implements ledger.Ender: trust taken back, what is due, tasks that
+// EndBlock implements ledger.Ender: whose block it is, trust taken back, what is due, tasks that
 // wait for the beacon, normalisation, and the end of the epoch, in this order.
 func (Family) EndBlock(e *ledger.End) error {
 	b, err := bookAt(e)
 	if err != nil {
+		return err
+	}
+	if err := b.propose(e.Proposer); err != nil {
 		return err
 	}
 	if err := b.takenBack(b.height); err != nil {

@@ -8,10 +8,12 @@ import (
 	"cloister/wire/hardware"
 )
 
-// Family implements ledger.Family, ledger.Ender and ledger.Governed.
+// Family implements ledger.Family, ledger.Dated, ledger.Ender and
+// ledger.Governed.
 type Family struct{}
 
 var (
+	_ ledger.Dated    = Family{}
 	_ ledger.Ender    = Family{}
 	_ ledger.Governed = Family{}
 )

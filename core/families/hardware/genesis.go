@@ -24,15 +24,22 @@ type Genesis struct {
 	FounderCredit uint64           `json:"founder_credit,omitempty"`
 	Testnet       bool             `json:"testnet,omitempty"` // simulated hardware may be trusted
 	AllowMock     bool             `json:"allow_mock,omitempty"`
-	// TimeMs is the genesis's time: collateral and roots have to be valid then.
+	// TimeMs need not be given; it is the time of the genesis itself, when
+	// collateral and roots have to be valid.
 	TimeMs uint64 `json:"time_ms,omitempty"`
 }
 
 // maxFounders bounds Genesis.Founders.
 const maxFounders = 1024
 
-// Genesis implements ledger.Family; params is a Genesis.
-func (Family) Genesis(st ledger.State, params json.RawMessage) error {
+// Genesis implements ledger.Family. Nothing can be verified without a time:
+// GenesisAt is what a chain starts with.
+func (Family) Genesis(ledger.State, json.RawMessage) error {
+	return fmt.Errorf("the time of the genesis is needed")
+}
+
+// GenesisAt implements ledger.Dated; params is a Genesis.
+func (Family) GenesisAt(st ledger.State, params json.RawMessage, timeMs uint64) error {
 	g := Genesis{Trust: json.RawMessage(`{}`)}
 	if len(params) > 0 {
 		dec := json.NewDecoder(bytes.NewReader(params))
@@ -56,7 +63,10 @@ func (Family) Genesis(st ledger.State, params json.RawMessage) error {
 		return err
 	}
 	t.Testnet = t.Testnet || g.Testnet
-	if err := tables.Genesis(st, t, 0, g.TimeMs); err != nil {
+	if g.TimeMs != 0 && g.TimeMs != timeMs {
+		return fmt.Errorf("time_ms is %d, the genesis's own is %d", g.TimeMs, timeMs)
+	}
+	if err := tables.Genesis(st, t, 0, timeMs); err != nil {
 		return fmt.Errorf("trust: %w", err)
 	}
 	totals := hardware.Totals{Params: 1, JoinLimit: p.Schedule.JoinRateMin, NextDue: 1}

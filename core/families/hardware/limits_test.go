@@ -132,34 +132,6 @@ func TestMeasurementsAreJudgedAtTheAnchor(t *testing.T) {
 	w.settled()
 }
 
-// One leader may have kept ballots out: whoever is missing pays nothing if that
-// alone left the task undecided.
-func TestMissingBallotsThatLeaveATaskOpenCostNothing(t *testing.T) {
-	w, c := withChip(t)
-	w.until(w.device(c.id).LastEnd + w.params.Schedule.Spacing)
-	task := w.opened(ledgertest.Carol, c.id, public.KindChallenge)
-	w.OK(w.send(c.owner, c.submit(w, task)))
-	w.drawn(task)
-	before := map[wire.Hash]uint64{}
-	for _, s := range w.committeeOf(task) {
-		before[s.Device] = w.credit(s.Device)
-	}
-	gas := w.Balance(ledgertest.Alice).Factoshis
-	w.vote(task, all(say{verdict: public.Pass, found: good().found, hides: true}))
-	if got := w.task(task).Attempt; got != 2 {
-		t.Fatalf("attempt %d", got)
-	}
-	for id, had := range before { //deterministic: each is compared alone
-		if got := w.credit(id); got != had {
-			t.Errorf("it cost device %s %d", id, had-got)
-		}
-	}
-	if got := w.Balance(ledgertest.Alice).Factoshis; got != gas+uint64(len(before))*w.params.Committee.ClaimBond {
-		t.Errorf("bonds of %d did not come back", len(before))
-	}
-	w.settled()
-}
-
 // A VRF key chosen after alpha is known does not count for it.
 func TestAttackVRFKeyChosenForADraw(t *testing.T) {
 	a := newAgents(t, 6)

@@ -74,6 +74,13 @@ func (b *book) charge(pay payment) error {
 
 // phase puts a task into a phase that ends at the end of the block of a height.
 func (b *book) phase(id wire.Hash, t *hardware.Task, to hardware.Phase, until uint64) error {
+	switch {
+	case t.Phase == to: // it ends early
+	case to == hardware.PhaseCommit:
+		t.CommitFrom = b.height
+	case to == hardware.PhaseReveal:
+		t.RevealFrom = b.height
+	}
 	t.Phase, t.Deadline = to, until
 	if err := b.schedule(until, due{Duty: dutyTask, ID: id, Mark: mark(t)}); err != nil {
 		return err

@@ -41,6 +41,18 @@ func TrustOf(get Reader, device wire.Hash) (t Trust, ok bool, err error) {
 	return t, true, err
 }
 
+// Barrings is another number after every suspension, revocation and
+// reinstatement of a device: TrustOf may answer differently then.
+func Barrings(get Reader) (uint64, error) {
+	raw, err := get(hardware.TotalsKey)
+	if err != nil || raw == nil {
+		return 0, err
+	}
+	t := new(hardware.Totals)
+	err = wire.Unmarshal(raw, t, ledger.MaxValue)
+	return t.Barrings, err
+}
+
 // CreditOf is a device's credit; 0 for one that is not registered.
 func CreditOf(get Reader, device wire.Hash) (uint64, error) {
 	d, err := readDevice(get, device)

@@ -107,6 +107,9 @@ func (b *book) move(ordinal uint32, to hardware.Status, why cause) (bool, error)
 	if to == hardware.Active {
 		b.totals.Active++
 	}
+	if from.Barred() != to.Barred() {
+		b.totals.Barrings++
+	}
 	return true, b.setStatusByte(ordinal, v&^statusBits|byte(to))
 }
 

@@ -11,9 +11,10 @@ import (
 func (b *book) conclude(id wire.Hash, t *hardware.Task, p *Params, c *seats) error {
 	votes := ballots(t, c)
 	o := committee.Tally(votes)
-	// Families are not told who proposed a block: one leader may have kept the
-	// missing ballots out (specification §12).
-	o.Excused = true
+	var err error
+	if o.Excused, err = b.excused(t, p, votes); err != nil {
+		return err
+	}
 	return b.settleTask(id, t, p, c, o, votes)
 }
 
@@ -162,7 +163,7 @@ func (b *book) again(id wire.Hash, t *hardware.Task) error {
 	}
 	t.Attempt++
 	t.Nonce, t.Anchor, t.EvidenceDigest, t.EvidenceTx, t.EvidenceAt = wire.Hash{}, 0, wire.Hash{}, wire.Hash{}, 0
-	t.Seats, t.Claims = 0, 0
+	t.Seats, t.Claims, t.CommitFrom, t.RevealFrom = 0, 0, 0, 0
 	if t.Kind == hardware.KindJoin {
 		return b.awaitBeacon(id, t)
 	}

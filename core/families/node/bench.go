@@ -15,6 +15,7 @@ type bench struct {
 	timeMs uint64
 	// foundedMs is the block time at which founders have to be registered.
 	foundedMs uint64
+	classes   int // vendors whose hardware voters keep once they have it
 }
 
 func newBench(st ledger.State, set *wire.MemberSet, epoch, timeMs uint64) (*bench, error) {

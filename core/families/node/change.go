@@ -88,23 +88,24 @@ func (b *bench) verdict(c node.Change, n *node.Node, bars []wire.Code) verdict {
 		}
 	case !member || c.Cause != wire.OK && bars[at] == wire.OK:
 		return moot
-	case !b.spares(at):
+	case !b.spares(at, bars), b.makesUniform(at):
 		return early
 	}
 	return ripe
 }
 
 // spares reports whether the set can do without a member: voters are left, and
-// those that nobody revoked are a quorum of them.
-func (b *bench) spares(at int) bool {
+// those without a bar are a quorum of them. A barred one may be there for long, if
+// its removal waits for voters on other hardware.
+func (b *bench) spares(at int, bars []wire.Code) bool {
 	if b.set.Members[at].Role != wire.Voter {
 		return true
 	}
 	left, free := 0, 0
-	for i, n := range b.nodes {
+	for i := range b.nodes {
 		if i != at && b.set.Members[i].Role == wire.Voter {
 			left++
-			if n.Status != node.Revoked {
+			if bars[i] == wire.OK {
 				free++
 			}
 		}

@@ -45,7 +45,7 @@ func (f Family) EndBlock(e *ledger.End) error {
 	if err := ledger.Save(st, node.MetaKey, m); err != nil {
 		return err
 	}
-	return convene(e)
+	return f.convene(e)
 }
 
 // changed reports whether registrations have to be judged again.
@@ -116,7 +116,7 @@ func (f Family) standing(e *ledger.End, n *node.Node) (code wire.Code, grace Gra
 }
 
 // convene decides the roster: who is barred, and whether a waiting change can be made.
-func convene(e *ledger.End) error {
+func (f Family) convene(e *ledger.End) error {
 	st := e.State(node.Name)
 	r, err := rosterOf(st)
 	if err != nil {
@@ -124,6 +124,9 @@ func convene(e *ledger.End) error {
 	}
 	b, err := newBench(st, r.Set, e.Epoch, e.TimeMs)
 	if err != nil {
+		return err
+	}
+	if b.classes, err = f.classes(e.State(hardwareFamily)); err != nil {
 		return err
 	}
 	bars, resting := b.bars()

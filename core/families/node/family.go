@@ -86,7 +86,7 @@ func (f Family) judge(c *ledger.Call) (effect, error) {
 	case *node.Boot:
 		return f.renew(c, r.shown, laterRun)
 	case *node.Retire:
-		return retire(c, op)
+		return f.retire(c, op)
 	default:
 		return promote(c, r.op.(*node.Promote))
 	}

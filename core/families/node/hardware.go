@@ -4,6 +4,7 @@ import (
 	"cloister/core/ledger"
 	"cloister/evidence"
 	"cloister/evidence/policy"
+	"cloister/wire"
 	"cloister/wire/node"
 )
 
@@ -17,12 +18,19 @@ type Hardware interface {
 	Policy(hw ledger.State, role policy.Role) (*policy.Policy, error)
 	// Verify says what evidence shows.
 	Verify(hw ledger.State, e *evidence.Evidence, timeMs uint64) (*evidence.Result, error)
-	// Judge holds what new evidence shows against the policy of a role.
+	// Keys names the keys of the certificates in evidence that Verify accepted,
+	// at most node.MaxKeys.
+	Keys(e *evidence.Evidence) ([]wire.Hash, error)
+	// Judge holds what new evidence shows against the policy of a role, and
+	// against what the registry of devices says of its device.
 	Judge(hw ledger.State, role policy.Role, why policy.Occasion, r *evidence.Result, height, timeMs uint64) error
 	// Rejudge judges what was accepted before, by what is kept of it. since is
 	// the block time since which the platform is only tolerated, 0 if it is not.
 	// An error with a code means that the node no longer qualifies.
 	Rejudge(hw ledger.State, role policy.Role, p *node.Platform, since, height, timeMs uint64) (Grace, error)
+	// Enrol puts the device that evidence names into the registry, if it is not
+	// there. Verify and Judge have accepted the evidence. A refusal changes nothing.
+	Enrol(c *ledger.Call, e *evidence.Evidence, r *evidence.Result, claims *evidence.Claims) error
 	// Revision is another number after every change of what the answers above
 	// depend on, besides height and time.
 	Revision(hw ledger.State) (uint64, error)

@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"cloister/core/ledger"
 	"cloister/wire"
 	"cloister/wire/node"
@@ -8,7 +10,7 @@ import (
 
 // retire ends a registration on its operator's word. A member is taken out of
 // the set in good order first, and keeps its standing until then.
-func retire(c *ledger.Call, op *node.Retire) (effect, error) {
+func (f Family) retire(c *ledger.Call, op *node.Retire) (effect, error) {
 	st := c.State(node.Name)
 	n, err := known(st, op.Node)
 	if err != nil {
@@ -27,7 +29,7 @@ func retire(c *ledger.Call, op *node.Retire) (effect, error) {
 		return nil, err
 	}
 	if r.Set.ByID(op.Node) != nil {
-		return leave(c, r, n)
+		return f.leave(c, r, n)
 	}
 	return func() ([]byte, error) {
 		n.Status, n.Admitted = node.Retired, 0
@@ -45,9 +47,9 @@ func retiredOr(n *node.Node, timeMs uint64) wire.Code {
 	return n.Standing(timeMs)
 }
 
-func leave(c *ledger.Call, r *wire.Roster, n *node.Node) (effect, error) {
+func (f Family) leave(c *ledger.Call, r *wire.Roster, n *node.Node) (effect, error) {
 	st := c.State(node.Name)
-	expel, err := expulsion(st, r, n.ID(), c.Height)
+	expel, err := f.expulsion(c, r, n.ID())
 	if err != nil {
 		return nil, err
 	}
@@ -60,15 +62,20 @@ func leave(c *ledger.Call, r *wire.Roster, n *node.Node) (effect, error) {
 	}, nil
 }
 
-// expulsion queues the removal of a member, which must leave a voter. If it is
-// wanted already, it becomes unconditional.
-func expulsion(st ledger.State, r *wire.Roster, id wire.NodeID, height uint64) (func() error, error) {
+// expulsion queues the removal of a member, which must leave a voter, and
+// hardware of as many vendors as the voters have to keep. If it is wanted already,
+// it becomes unconditional.
+func (f Family) expulsion(c *ledger.Call, r *wire.Roster, id wire.NodeID) (func() error, error) {
+	st := c.State(node.Name)
 	q, err := queueOf(st)
 	if err != nil {
 		return nil, err
 	}
 	if lastVoter(r.Set, q, id) {
 		return nil, wire.Faultf(wire.ErrLastVoter, "node %s", id)
+	}
+	if err := f.diverse(c, r, q, id); err != nil {
+		return nil, err
 	}
 	return func() error {
 		kept := make([]node.Change, 0, len(q)+1)
@@ -77,11 +84,40 @@ func expulsion(st ledger.State, r *wire.Roster, id wire.NodeID, height uint64) (
 				kept = append(kept, waiting)
 			}
 		}
-		if err := enqueue(st, kept, node.Change{Kind: node.Expel, Node: id, Height: height}); err != nil {
+		if err := enqueue(st, kept, node.Change{Kind: node.Expel, Node: id, Height: c.Height}); err != nil {
 			return err
 		}
 		return touch(st)
 	}, nil
+}
+
+// diverse checks that the voters keep hardware of enough vendors without id and
+// all those that wait for removal for good.
+func (f Family) diverse(c *ledger.Call, r *wire.Roster, q []node.Change, id wire.NodeID) error {
+	if r.Set.ByID(id).Role != wire.Voter {
+		return nil
+	}
+	classes, err := f.classes(c.State(hardwareFamily))
+	if err != nil {
+		return err
+	}
+	b, err := newBench(c.State(node.Name), r.Set, c.Epoch, c.TimeMs)
+	if err != nil {
+		return err
+	}
+	n, err := known(c.State(node.Name), id)
+	if err != nil {
+		return err
+	}
+	goes := func(member wire.NodeID) bool {
+		return member == id || slices.ContainsFunc(q, func(c node.Change) bool {
+			return c.Node == member && c.Kind == node.Expel && c.Cause == wire.OK
+		})
+	}
+	if n.Status != node.Revoked && b.uniform(classes, goes) {
+		return wire.Faultf(wire.ErrVendorClasses, "without node %s the voters have hardware of fewer than %d vendors", id, classes)
+	}
+	return nil
 }
 
 // lastVoter reports whether no voter would be left without id and all those

@@ -13,7 +13,7 @@ func (Family) CheckOrder(order []byte) error {
 }
 
 // Govern implements ledger.Governed. No order to this family needs everybody.
-func (Family) Govern(c *ledger.Call, order []byte, _ bool) ([]byte, error) {
+func (f Family) Govern(c *ledger.Call, order []byte, _ bool) ([]byte, error) {
 	o, err := node.DecodeOrder(order)
 	if err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func (Family) Govern(c *ledger.Call, order []byte, _ bool) ([]byte, error) {
 	case *node.Admit:
 		err = admit(c, r, o)
 	case *node.Remove:
-		err = remove(c, r, o.Node)
+		err = f.remove(c, r, o.Node)
 	case *node.Revoke:
 		err = revoke(c, r, o)
 	case *node.SetParams:
@@ -96,10 +96,10 @@ func additions(q []node.Change) (n int) {
 }
 
 // remove queues a member's removal, or takes back an admission that still waits.
-func remove(c *ledger.Call, r *wire.Roster, id wire.NodeID) error {
+func (f Family) remove(c *ledger.Call, r *wire.Roster, id wire.NodeID) error {
 	st := c.State(node.Name)
 	if r.Set.ByID(id) != nil {
-		expel, err := expulsion(st, r, id, c.Height)
+		expel, err := f.expulsion(c, r, id)
 		if err != nil {
 			return err
 		}

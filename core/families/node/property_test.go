@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"cloister/core/ledger/ledgertest"
+	"cloister/evidence"
 	"cloister/wire"
 	public "cloister/wire/node"
 )
@@ -27,9 +28,13 @@ func TestTheRosterKeepsItsInvariants(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t, rapid.IntRange(1, 4).Draw(rt, "founders"))
 		w.policies[1].MaxRegistrationMs = 40_000
+		w.policies[1].MinVendorClasses = rapid.Uint8Range(0, 3).Draw(rt, "vendors")
 		cores := append([]*core{}, w.Founders...)
 		for i := range 4 {
 			cores = append(cores, newCore(10+i))
+		}
+		for _, k := range cores {
+			k.kind = rapid.SampledFrom([]evidence.Kind{evidence.SGX, evidence.SNP}).Draw(rt, "kind")
 		}
 		h := &history{slots: map[uint64]wire.NodeID{}, boots: map[wire.NodeID]uint64{}, dead: map[wire.NodeID]bool{}}
 		h.check(rt, w, cores, w.Ledger.Tip().Header.Epoch)
@@ -134,6 +139,22 @@ func (h *history) set(rt *rapid.T, w *world, set *wire.MemberSet, epoch uint64) 
 	if changes != 1 {
 		rt.Fatalf("%d changes at once: %+v after %+v", changes, set.Members, was.Members)
 	}
+	least := int(w.policies[1].MinVendorClasses)
+	if had, has := vendorsOf(w, was), vendorsOf(w, set); least > 1 && had >= least && has < least {
+		rt.Fatalf("voters of %d vendors after %d, at least %d stay", has, had, least)
+	}
+}
+
+// vendorsOf counts the vendors of the hardware of voters nobody revoked.
+func vendorsOf(w *world, set *wire.MemberSet) int {
+	seen := map[evidence.Vendor]bool{}
+	for _, m := range set.Members {
+		n, known := ledgertest.Load[public.Node](w.Chain, public.Name, public.Key(m.ID))
+		if v := evidence.Kind(n.Platform.Kind).Vendor(); known && m.Role == wire.Voter && n.Status != public.Revoked && v != 0 {
+			seen[v] = true
+		}
+	}
+	return len(seen)
 }
 
 // standings: a quorum of voters is free to order blocks, whatever happens.

@@ -42,6 +42,9 @@ func (f Family) register(c *ledger.Call, op *node.Register, s *shown) (effect, e
 		return nil, err
 	}
 	return func() ([]byte, error) {
+		if err := f.enrol(c, s, found); err != nil {
+			return nil, err
+		}
 		n := &node.Node{}
 		if old != nil {
 			n.Admitted = old.Admitted
@@ -106,14 +109,8 @@ func (f Family) room(c *ledger.Call, l []node.Listed, id wire.NodeID, roles node
 	if holder != nil && wire.NodeID(holder) != id {
 		return wire.Faultf(wire.ErrNodeKeyUsed, "the VRF key belongs to node %x", holder)
 	}
-	for _, n := range roles.Numbers() {
-		p, err := f.hardware().Policy(c.State(hardwareFamily), policy.Role(n))
-		if err != nil {
-			return err
-		}
-		if err := p.Room(held(l, id, n, wire.Account(claims.Operator), c.TimeMs)); err != nil {
-			return err
-		}
+	if err := f.share(c, l, id, roles, wire.Account(claims.Operator)); err != nil {
+		return err
 	}
 	m, err := metaOf(st)
 	if err != nil {
@@ -126,6 +123,20 @@ func (f Family) room(c *ledger.Call, l []node.Listed, id wire.NodeID, roles node
 		return err
 	}
 	return wire.Faultf(wire.ErrNodesFull, "%d nodes are registered, at most %d are", len(l), m.MaxNodes)
+}
+
+// share checks that an operator may have one more node in each of these roles.
+func (f Family) share(c *ledger.Call, l []node.Listed, id wire.NodeID, roles node.Roles, operator wire.Account) error {
+	for _, n := range roles.Numbers() {
+		p, err := f.hardware().Policy(c.State(hardwareFamily), policy.Role(n))
+		if err != nil {
+			return err
+		}
+		if err := p.Room(held(l, id, n, operator, c.TimeMs)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // held counts an operator's other registrations in force in a role.

@@ -227,7 +227,7 @@ func TestAnOperatorHasNoMoreNodesThanThePolicySays(t *testing.T) {
 	w.policies[1].MaxPerOperator = 2
 	a, b, c := newCore(10), newCore(11), newCore(12)
 	w.OK(w.register(a), w.register(b))
-	w.refused(w.register(c), wire.ErrEvidencePolicy)
+	w.refused(w.register(c), wire.ErrNodesOfOperator)
 	w.OK(w.retire(a.operator, a))
 	w.OK(w.register(c))
 }

@@ -31,11 +31,20 @@ func (f Family) renew(c *ledger.Call, s *shown, run func(n *node.Node, s *shown)
 	if err != nil {
 		return nil, err
 	}
-	// Since the registration ran out, another node may have taken the device.
+	// Since the registration ran out, another node may have taken the device, or
+	// its place among the operator's.
 	if err := oneOnDevice(l, id, n.Roles, n.Platform.Device, c.TimeMs); err != nil {
 		return nil, err
 	}
+	if c.TimeMs >= n.ExpiresMs {
+		if err := f.share(c, l, id, n.Roles, n.Operator); err != nil {
+			return nil, err
+		}
+	}
 	return func() ([]byte, error) {
+		if err := f.enrol(c, s, found); err != nil {
+			return nil, err
+		}
 		settle(c, n, s, found)
 		if err := list(st, l, n); err != nil {
 			return nil, err

@@ -41,29 +41,42 @@ func (v *vendor) measurement() *trust.Measurement {
 	return &trust.Measurement{Component: trust.Image, Version: "1.0.0", Alg: trust.SHA256, Digest: id[:], Register: "CODEID"}
 }
 
-// trusted is the hardware family's part of a genesis that trusts the vendor.
-func (v *vendor) trusted(t testing.TB) wire.FamilyGenesis {
+// root is the vendor's, as a genesis or an order names it.
+func (v *vendor) root(t testing.TB) *trust.Root {
 	t.Helper()
 	anchors, err := v.Anchors()
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := v.Items(time.UnixMilli(ledgertest.StartMs))
+	return &trust.Root{Vendor: anchors[0].Vendor, DER: anchors[0].DER, Name: "Simulated", Class: trust.Emulated, Simulated: true}
+}
+
+// items is the vendor's collateral, issued some milliseconds after the genesis.
+func (v *vendor) items(t testing.TB, afterMs int64) []evidence.Item {
+	t.Helper()
+	items, err := v.Items(time.UnixMilli(ledgertest.StartMs + afterMs))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := trust.Genesis{Testnet: true, Measurements: []trust.GenesisMeasurement{trust.NewGenesisMeasurement(v.measurement())}}
-	for _, a := range anchors {
-		g.Roots = append(g.Roots, trust.NewGenesisRoot(&trust.Root{Vendor: a.Vendor, DER: a.DER, Name: "Simulated", Class: trust.Emulated, Simulated: true}))
+	return items
+}
+
+// trust is what a genesis says that trusts the vendor.
+func (v *vendor) trust(t testing.TB) *trust.Genesis {
+	t.Helper()
+	g := &trust.Genesis{
+		Testnet: true, Roots: []trust.GenesisRoot{trust.NewGenesisRoot(v.root(t))},
+		Measurements: []trust.GenesisMeasurement{trust.NewGenesisMeasurement(v.measurement())},
 	}
+	items := v.items(t, 0)
 	for i := range items {
 		g.Items = append(g.Items, trust.NewGenesisItem(&items[i]))
 	}
-	return wire.FamilyGenesis{Name: registry.Name, Params: compact(t, hardware.Genesis{Trust: compact(t, g), Testnet: true, TimeMs: ledgertest.StartMs})}
+	return g
 }
 
 // onSimulatedHardware is a chain of three founders, each on a platform of its own.
-func onSimulatedHardware(t testing.TB, v *vendor) (*world, []*simtee.Platform) {
+func onSimulatedHardware(t testing.TB, v *vendor, edit ...func(*trust.Genesis, *hardware.Genesis)) (*world, []*simtee.Platform) {
 	t.Helper()
 	w := &world{}
 	g := ledgertest.GenesisOf()
@@ -81,7 +94,12 @@ func onSimulatedHardware(t testing.TB, v *vendor) (*world, []*simtee.Platform) {
 		platforms = append(platforms, p)
 	}
 	authorities := order.Params{Authorities: []string{ledgertest.Account(ledgertest.Carol).String()}}
-	g.Families = []wire.FamilyGenesis{ledgertest.Money(), v.trusted(t),
+	trusted, devices := v.trust(t), &hardware.Genesis{Testnet: true}
+	for _, e := range edit {
+		e(trusted, devices)
+	}
+	devices.Trust = compact(t, trusted)
+	g.Families = []wire.FamilyGenesis{ledgertest.Money(), {Name: registry.Name, Params: compact(t, devices)},
 		{Name: public.Name, Params: public.FoundingParams(g).JSON()}, {Name: order.Name, Params: authorities.JSON()}}
 	all := []ledger.Family{token.Family{}, hardware.Family{}, node.Family{}, governance.Family{}}
 	w.Chain = ledgertest.New(t, store.NewMemory(), g, all)
@@ -93,13 +111,41 @@ func onSimulatedHardware(t testing.TB, v *vendor) (*world, []*simtee.Platform) {
 func (w *world) attested(k *core, p *simtee.Platform, program simtee.Program) *wire.Tx {
 	w.Helper()
 	c := w.claims(k, evidence.Register)
+	return w.showing(k, c, w.quoted(p, program, c))
+}
+
+// quoted is a platform's evidence for claims.
+func (w *world) quoted(p *simtee.Platform, program simtee.Program, c *evidence.Claims) *evidence.Evidence {
+	w.Helper()
 	e, err := p.Attest(program, c.ReportData())
 	if err != nil {
 		w.Fatal(err)
 	}
+	return e
+}
+
+// showing is a registration with claims and evidence, whether or not they belong
+// together.
+func (w *world) showing(k *core, c *evidence.Claims, e *evidence.Evidence) *wire.Tx {
+	w.Helper()
 	r := &public.Register{Shown: public.Attestation{Claims: wire.Marshal(c), Evidence: e.Bytes(), Boots: k.boots}, Roles: public.VoterRole}
 	r.Shown.Signature = k.key.Sign(r.Digest(w.Genesis.ChainID()))
 	return w.Tx(k.operator, public.Name, r.Bytes())
+}
+
+// collateral are transactions that put items on the ledger.
+func (w *world) collateral(items []evidence.Item) (txs []*wire.Tx) {
+	w.Helper()
+	for i := range items {
+		txs = append(txs, w.Tx(ledgertest.Alice, registry.Name, registry.Encode(&registry.Collateral{Item: wire.Marshal(&items[i])})))
+	}
+	return txs
+}
+
+// ruled is an order of the authority to the hardware family.
+func (w *world) ruled(b []byte) *wire.Tx {
+	w.Helper()
+	return w.Tx(ledgertest.Carol, order.Name, (&order.Propose{Family: registry.Name, Order: b}).Bytes())
 }
 
 // From quote to roster with nothing faked but the vendor's root: what the
@@ -135,16 +181,8 @@ func TestSimulatedHardwareRegistersAndIsJudgedLikeReal(t *testing.T) {
 	if err := v.Revoke(platforms[2]); err != nil {
 		t.Fatal(err)
 	}
-	items, err := v.Items(time.UnixMilli(ledgertest.StartMs + 10_000))
-	if err != nil {
-		t.Fatal(err)
-	}
 	w.RunAt(ledgertest.StartMs + 12_000)
-	var txs []*wire.Tx
-	for i := range items {
-		txs = append(txs, w.Tx(ledgertest.Alice, registry.Name, registry.Encode(&registry.Collateral{Item: wire.Marshal(&items[i])})))
-	}
-	w.OK(txs...)
+	w.OK(w.collateral(v.items(t, 10_000))...)
 	if n := w.node(c); n.Suspended != wire.ErrEvidenceStatus || w.role(c) != 0 || w.role(a) != wire.Voter || w.barred(b) != wire.OK {
 		t.Fatalf("%s, %+v", n.Suspended, w.roster())
 	}
@@ -153,7 +191,7 @@ func TestSimulatedHardwareRegistersAndIsJudgedLikeReal(t *testing.T) {
 	// because nobody else could order the blocks that mend it.
 	w.handOver()
 	withdraw := &trust.MeasurementRevoke{ID: v.measurement().ID(), Height: w.Ledger.Height() + 3, Reason: "test", Force: true}
-	w.OK(w.Tx(ledgertest.Carol, order.Name, (&order.Propose{Family: registry.Name, Order: withdraw.Bytes()}).Bytes()))
+	w.OK(w.ruled(withdraw.Bytes()))
 	w.Run()
 	if got := w.node(a).Suspended; got != wire.OK {
 		t.Fatalf("before its height: %s", got)

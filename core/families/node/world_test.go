@@ -26,6 +26,8 @@ type lab struct {
 	revision uint64
 	due      uint64 // height at which something takes effect by itself
 	broken   error  // what Rejudge fails with, if it is a defect
+	full     error  // what Enrol fails with
+	devices  map[wire.Hash]wire.Account
 }
 
 type quote struct {
@@ -37,7 +39,7 @@ type quote struct {
 }
 
 func newLab() *lab {
-	l := &lab{policies: map[policy.Role]*policy.Policy{}, refused: map[wire.Hash]wire.Code{}, grace: map[wire.Hash]uint64{}, revision: 1}
+	l := &lab{policies: map[policy.Role]*policy.Policy{}, refused: map[wire.Hash]wire.Code{}, grace: map[wire.Hash]uint64{}, revision: 1, devices: map[wire.Hash]wire.Account{}}
 	for _, role := range policy.Roles {
 		p := policy.Default(role, true)
 		l.policies[role] = &p
@@ -61,6 +63,15 @@ func (l *lab) Verify(_ ledger.State, e *evidence.Evidence, _ uint64) (*evidence.
 		Measurement: evidence.Measurement{Kind: e.Kind, Code: q.Code, Device: q.Device, SVN: 7},
 		Status:      evidence.UpToDate, ReportData: q.ReportData, Simulated: true, Level: []byte{1, 2}, Signed: sha256.Sum256(e.Quote),
 	}, nil
+}
+
+func (l *lab) Keys(*evidence.Evidence) ([]wire.Hash, error) { return []wire.Hash{{0x4B}}, nil }
+
+func (l *lab) Enrol(c *ledger.Call, _ *evidence.Evidence, r *evidence.Result, _ *evidence.Claims) error {
+	if l.full == nil && l.devices[r.Device] == (wire.Account{}) {
+		l.devices[r.Device] = c.Payer
+	}
+	return l.full
 }
 
 func (l *lab) Judge(_ ledger.State, _ policy.Role, _ policy.Occasion, r *evidence.Result, _, _ uint64) error {
@@ -104,6 +115,7 @@ type world struct {
 type core struct {
 	key, vrf wire.PrivateKey
 	operator wire.PrivateKey
+	kind     evidence.Kind
 	code     wire.Hash
 	device   wire.Hash
 	bootID   wire.Hash
@@ -113,7 +125,7 @@ type core struct {
 // newCore is a core by number, run by Alice, in its first run.
 func newCore(n int) *core {
 	return &core{
-		key: ledgertest.Key(1000 + n), vrf: ledgertest.Key(2000 + n), operator: ledgertest.Alice, code: wire.Hash{0xC0, 0xDE},
+		key: ledgertest.Key(1000 + n), vrf: ledgertest.Key(2000 + n), operator: ledgertest.Alice, kind: evidence.SGX, code: wire.Hash{0xC0, 0xDE},
 		device: wire.TH("test/device", wire.U64(uint64(n))), bootID: wire.TH("test/boot", wire.U64(uint64(n)), wire.U64(1)), boots: 1,
 	}
 }
@@ -173,7 +185,7 @@ func (w *world) claims(k *core, p evidence.Purpose) *evidence.Claims {
 
 // show is what a core shows with claims, unsigned.
 func (w *world) show(k *core, c *evidence.Claims) public.Attestation {
-	e := evidence.Evidence{Kind: evidence.SGX, Quote: wire.Marshal(quote{ReportData: c.ReportData(), Code: k.code, Device: k.device})}
+	e := evidence.Evidence{Kind: k.kind, Quote: wire.Marshal(quote{ReportData: c.ReportData(), Code: k.code, Device: k.device})}
 	return public.Attestation{Claims: wire.Marshal(c), Evidence: e.Bytes(), Boots: k.boots, Endpoint: "core.example:7000"}
 }
 

@@ -18,6 +18,8 @@ type Chain struct {
 	Families []ledger.Family // all that the program has
 	Store    store.Store
 	Ledger   *ledger.Ledger
+	// Proposer is whose the block of a height is; nil: the zero id's, all of them.
+	Proposer func(height uint64) wire.NodeID
 	nonce    uint64
 }
 
@@ -68,6 +70,9 @@ func (c *Chain) Block(timeMs uint64, txs ...*wire.Tx) *wire.Block {
 	tip := c.Ledger.Tip()
 	h := *tip.Header
 	h.Height++
+	if c.Proposer != nil {
+		h.Proposer = c.Proposer(h.Height)
+	}
 	h.TimeMs, h.Parent, h.Engine = timeMs, tip.Hash, []byte{}
 	h.TxCount, h.TxRoot = uint32(len(txs)), root.Root()
 	h.DataRoot, h.HistoryRoot = tip.DataRoot, tip.History.Root()

@@ -2497,7 +2497,8 @@ type StatusResponse struct {
 	// What a reader of this status must know about its protection, in plain
 	// words; empty only on real hardware with keys of its own.
 	Warnings      []string    `protobuf:"bytes,10,rep,name=warnings,proto3" json:"warnings,omitempty"`
-	Core          *CoreStatus `protobuf:"bytes,11,opt,name=core,proto3" json:"core,omitempty"` // absent while the core does not answer
+	Core          *CoreStatus `protobuf:"bytes,11,opt,name=core,proto3" json:"core,omitempty"`           // absent while the core does not answer
+	Following     *Following  `protobuf:"bytes,12,opt,name=following,proto3" json:"following,omitempty"` // absent unless the host has others to follow
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2609,6 +2610,99 @@ func (x *StatusResponse) GetCore() *CoreStatus {
 	return nil
 }
 
+func (x *StatusResponse) GetFollowing() *Following {
+	if x != nil {
+		return x.Following
+	}
+	return nil
+}
+
+// Following is how a host takes blocks from others, while its own core is no
+// member or its archive lost some.
+type Following struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Active        bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`    // blocks come in now
+	Endpoint      string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"` // the host they come from, or that was asked last
+	From          uint64                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`        // first block taken from it
+	Height        uint64                 `protobuf:"varint,4,opt,name=height,proto3" json:"height,omitempty"`    // newest block taken from anybody, 0 for none
+	Target        uint64                 `protobuf:"varint,5,opt,name=target,proto3" json:"target,omitempty"`    // newest sealed block that host said it has
+	Problem       string                 `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`   // why the last attempt ended, if it ended badly
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Following) Reset() {
+	*x = Following{}
+	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Following) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Following) ProtoMessage() {}
+
+func (x *Following) ProtoReflect() protoreflect.Message {
+	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Following.ProtoReflect.Descriptor instead.
+func (*Following) Descriptor() ([]byte, []int) {
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Following) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
+}
+
+func (x *Following) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Following) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Following) GetHeight() uint64 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *Following) GetTarget() uint64 {
+	if x != nil {
+		return x.Target
+	}
+	return 0
+}
+
+func (x *Following) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // CoreStatus is what the trusted core says of itself.
 type CoreStatus struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2640,7 +2734,7 @@ type CoreStatus struct {
 
 func (x *CoreStatus) Reset() {
 	*x = CoreStatus{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2746,7 @@ func (x *CoreStatus) String() string {
 func (*CoreStatus) ProtoMessage() {}
 
 func (x *CoreStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[38]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2759,7 @@ func (x *CoreStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CoreStatus.ProtoReflect.Descriptor instead.
 func (*CoreStatus) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{38}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CoreStatus) GetVersion() string {
@@ -2835,7 +2929,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +2941,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_cloister_v1_ledger_proto_msgTypes[39]
+	mi := &file_cloister_v1_ledger_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +2954,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{39}
+	return file_cloister_v1_ledger_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Peer) GetNodeId() string {
@@ -3044,7 +3138,7 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\x0fGenesisResponse\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\fR\x04file\x12\x19\n" +
 	"\bchain_id\x18\x02 \x01(\tR\achainId\"\x0f\n" +
-	"\rStatusRequest\"\xbc\x02\n" +
+	"\rStatusRequest\"\xf2\x02\n" +
 	"\x0eStatusResponse\x12!\n" +
 	"\fhost_version\x18\x01 \x01(\tR\vhostVersion\x12\x19\n" +
 	"\bchain_id\x18\x02 \x01(\tR\achainId\x12\x12\n" +
@@ -3057,7 +3151,15 @@ const file_cloister_v1_ledger_proto_rawDesc = "" +
 	"\x03tee\x18\t \x01(\tR\x03tee\x12\x1a\n" +
 	"\bwarnings\x18\n" +
 	" \x03(\tR\bwarnings\x12+\n" +
-	"\x04core\x18\v \x01(\v2\x17.cloister.v1.CoreStatusR\x04core\"\xd4\x04\n" +
+	"\x04core\x18\v \x01(\v2\x17.cloister.v1.CoreStatusR\x04core\x124\n" +
+	"\tfollowing\x18\f \x01(\v2\x16.cloister.v1.FollowingR\tfollowing\"\x9d\x01\n" +
+	"\tFollowing\x12\x16\n" +
+	"\x06active\x18\x01 \x01(\bR\x06active\x12\x1a\n" +
+	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x16\n" +
+	"\x06height\x18\x04 \x01(\x04R\x06height\x12\x16\n" +
+	"\x06target\x18\x05 \x01(\x04R\x06target\x12\x18\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem\"\xd4\x04\n" +
 	"\n" +
 	"CoreStatus\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x17\n" +
@@ -3137,7 +3239,7 @@ func file_cloister_v1_ledger_proto_rawDescGZIP() []byte {
 }
 
 var file_cloister_v1_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_cloister_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_cloister_v1_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_cloister_v1_ledger_proto_goTypes = []any{
 	(SubmitMode)(0),              // 0: cloister.v1.SubmitMode
 	(State)(0),                   // 1: cloister.v1.State
@@ -3180,8 +3282,9 @@ var file_cloister_v1_ledger_proto_goTypes = []any{
 	(*GenesisResponse)(nil),      // 38: cloister.v1.GenesisResponse
 	(*StatusRequest)(nil),        // 39: cloister.v1.StatusRequest
 	(*StatusResponse)(nil),       // 40: cloister.v1.StatusResponse
-	(*CoreStatus)(nil),           // 41: cloister.v1.CoreStatus
-	(*Peer)(nil),                 // 42: cloister.v1.Peer
+	(*Following)(nil),            // 41: cloister.v1.Following
+	(*CoreStatus)(nil),           // 42: cloister.v1.CoreStatus
+	(*Peer)(nil),                 // 43: cloister.v1.Peer
 }
 var file_cloister_v1_ledger_proto_depIdxs = []int32{
 	0,  // 0: cloister.v1.SubmitRequest.mode:type_name -> cloister.v1.SubmitMode
@@ -3196,45 +3299,46 @@ var file_cloister_v1_ledger_proto_depIdxs = []int32{
 	20, // 9: cloister.v1.EntryResponse.entry:type_name -> cloister.v1.EntryRecord
 	20, // 10: cloister.v1.EntriesResponse.entries:type_name -> cloister.v1.EntryRecord
 	2,  // 11: cloister.v1.ReceiptRequest.kind:type_name -> cloister.v1.ReceiptKind
-	41, // 12: cloister.v1.StatusResponse.core:type_name -> cloister.v1.CoreStatus
-	42, // 13: cloister.v1.CoreStatus.peers:type_name -> cloister.v1.Peer
-	4,  // 14: cloister.v1.Ledger.Submit:input_type -> cloister.v1.SubmitRequest
-	8,  // 15: cloister.v1.Ledger.Transaction:input_type -> cloister.v1.TransactionRequest
-	12, // 16: cloister.v1.Ledger.Block:input_type -> cloister.v1.BlockRequest
-	14, // 17: cloister.v1.Ledger.Headers:input_type -> cloister.v1.HeadersRequest
-	16, // 18: cloister.v1.Ledger.Blocks:input_type -> cloister.v1.BlocksRequest
-	18, // 19: cloister.v1.Ledger.Entry:input_type -> cloister.v1.EntryRequest
-	21, // 20: cloister.v1.Ledger.Chain:input_type -> cloister.v1.ChainRequest
-	23, // 21: cloister.v1.Ledger.Entries:input_type -> cloister.v1.EntriesRequest
-	25, // 22: cloister.v1.Ledger.Account:input_type -> cloister.v1.AccountRequest
-	27, // 23: cloister.v1.Ledger.StateProof:input_type -> cloister.v1.StateProofRequest
-	29, // 24: cloister.v1.Ledger.Receipt:input_type -> cloister.v1.ReceiptRequest
-	31, // 25: cloister.v1.Ledger.Consistency:input_type -> cloister.v1.ConsistencyRequest
-	35, // 26: cloister.v1.Ledger.Handovers:input_type -> cloister.v1.HandoversRequest
-	33, // 27: cloister.v1.Ledger.Registration:input_type -> cloister.v1.RegistrationRequest
-	37, // 28: cloister.v1.Ledger.Genesis:input_type -> cloister.v1.GenesisRequest
-	39, // 29: cloister.v1.Ledger.Status:input_type -> cloister.v1.StatusRequest
-	5,  // 30: cloister.v1.Ledger.Submit:output_type -> cloister.v1.SubmitResponse
-	9,  // 31: cloister.v1.Ledger.Transaction:output_type -> cloister.v1.TransactionResponse
-	13, // 32: cloister.v1.Ledger.Block:output_type -> cloister.v1.BlockResponse
-	15, // 33: cloister.v1.Ledger.Headers:output_type -> cloister.v1.HeadersResponse
-	17, // 34: cloister.v1.Ledger.Blocks:output_type -> cloister.v1.BlocksResponse
-	19, // 35: cloister.v1.Ledger.Entry:output_type -> cloister.v1.EntryResponse
-	22, // 36: cloister.v1.Ledger.Chain:output_type -> cloister.v1.ChainResponse
-	24, // 37: cloister.v1.Ledger.Entries:output_type -> cloister.v1.EntriesResponse
-	26, // 38: cloister.v1.Ledger.Account:output_type -> cloister.v1.AccountResponse
-	28, // 39: cloister.v1.Ledger.StateProof:output_type -> cloister.v1.StateProofResponse
-	30, // 40: cloister.v1.Ledger.Receipt:output_type -> cloister.v1.ReceiptResponse
-	32, // 41: cloister.v1.Ledger.Consistency:output_type -> cloister.v1.ConsistencyResponse
-	36, // 42: cloister.v1.Ledger.Handovers:output_type -> cloister.v1.HandoversResponse
-	34, // 43: cloister.v1.Ledger.Registration:output_type -> cloister.v1.RegistrationResponse
-	38, // 44: cloister.v1.Ledger.Genesis:output_type -> cloister.v1.GenesisResponse
-	40, // 45: cloister.v1.Ledger.Status:output_type -> cloister.v1.StatusResponse
-	30, // [30:46] is the sub-list for method output_type
-	14, // [14:30] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	42, // 12: cloister.v1.StatusResponse.core:type_name -> cloister.v1.CoreStatus
+	41, // 13: cloister.v1.StatusResponse.following:type_name -> cloister.v1.Following
+	43, // 14: cloister.v1.CoreStatus.peers:type_name -> cloister.v1.Peer
+	4,  // 15: cloister.v1.Ledger.Submit:input_type -> cloister.v1.SubmitRequest
+	8,  // 16: cloister.v1.Ledger.Transaction:input_type -> cloister.v1.TransactionRequest
+	12, // 17: cloister.v1.Ledger.Block:input_type -> cloister.v1.BlockRequest
+	14, // 18: cloister.v1.Ledger.Headers:input_type -> cloister.v1.HeadersRequest
+	16, // 19: cloister.v1.Ledger.Blocks:input_type -> cloister.v1.BlocksRequest
+	18, // 20: cloister.v1.Ledger.Entry:input_type -> cloister.v1.EntryRequest
+	21, // 21: cloister.v1.Ledger.Chain:input_type -> cloister.v1.ChainRequest
+	23, // 22: cloister.v1.Ledger.Entries:input_type -> cloister.v1.EntriesRequest
+	25, // 23: cloister.v1.Ledger.Account:input_type -> cloister.v1.AccountRequest
+	27, // 24: cloister.v1.Ledger.StateProof:input_type -> cloister.v1.StateProofRequest
+	29, // 25: cloister.v1.Ledger.Receipt:input_type -> cloister.v1.ReceiptRequest
+	31, // 26: cloister.v1.Ledger.Consistency:input_type -> cloister.v1.ConsistencyRequest
+	35, // 27: cloister.v1.Ledger.Handovers:input_type -> cloister.v1.HandoversRequest
+	33, // 28: cloister.v1.Ledger.Registration:input_type -> cloister.v1.RegistrationRequest
+	37, // 29: cloister.v1.Ledger.Genesis:input_type -> cloister.v1.GenesisRequest
+	39, // 30: cloister.v1.Ledger.Status:input_type -> cloister.v1.StatusRequest
+	5,  // 31: cloister.v1.Ledger.Submit:output_type -> cloister.v1.SubmitResponse
+	9,  // 32: cloister.v1.Ledger.Transaction:output_type -> cloister.v1.TransactionResponse
+	13, // 33: cloister.v1.Ledger.Block:output_type -> cloister.v1.BlockResponse
+	15, // 34: cloister.v1.Ledger.Headers:output_type -> cloister.v1.HeadersResponse
+	17, // 35: cloister.v1.Ledger.Blocks:output_type -> cloister.v1.BlocksResponse
+	19, // 36: cloister.v1.Ledger.Entry:output_type -> cloister.v1.EntryResponse
+	22, // 37: cloister.v1.Ledger.Chain:output_type -> cloister.v1.ChainResponse
+	24, // 38: cloister.v1.Ledger.Entries:output_type -> cloister.v1.EntriesResponse
+	26, // 39: cloister.v1.Ledger.Account:output_type -> cloister.v1.AccountResponse
+	28, // 40: cloister.v1.Ledger.StateProof:output_type -> cloister.v1.StateProofResponse
+	30, // 41: cloister.v1.Ledger.Receipt:output_type -> cloister.v1.ReceiptResponse
+	32, // 42: cloister.v1.Ledger.Consistency:output_type -> cloister.v1.ConsistencyResponse
+	36, // 43: cloister.v1.Ledger.Handovers:output_type -> cloister.v1.HandoversResponse
+	34, // 44: cloister.v1.Ledger.Registration:output_type -> cloister.v1.RegistrationResponse
+	38, // 45: cloister.v1.Ledger.Genesis:output_type -> cloister.v1.GenesisResponse
+	40, // 46: cloister.v1.Ledger.Status:output_type -> cloister.v1.StatusResponse
+	31, // [31:47] is the sub-list for method output_type
+	15, // [15:31] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_cloister_v1_ledger_proto_init() }
@@ -3257,7 +3361,7 @@ func file_cloister_v1_ledger_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cloister_v1_ledger_proto_rawDesc), len(file_cloister_v1_ledger_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   40,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,7 +44,7 @@ func (a *attempt) claim() error {
 // tickets are those the device may claim with, 0 if it is not eligible
 // (specification §6).
 func (a *attempt) tickets() (uint64, error) {
-	testee, err := row[hardware.Device](a.get, hardware.DeviceKey(a.Task.Device))
+	testee, err := DeviceOf(a.get, a.Task.Device)
 	if err != nil || testee == nil {
 		return 0, missing(err, "device %s", a.Task.Device)
 	}

@@ -23,7 +23,7 @@ func OwnTask(get Reader, device wire.Hash) (*Own, error) {
 	if o.Task, err = row[hardware.Task](get, hardware.TaskKey(o.ID)); err != nil || o.Task == nil {
 		return nil, missing(err, "task %s", o.ID)
 	}
-	if o.Device, err = row[hardware.Device](get, hardware.DeviceKey(device)); err != nil || o.Device == nil {
+	if o.Device, err = DeviceOf(get, device); err != nil || o.Device == nil {
 		return nil, missing(err, "device %s", device)
 	}
 	return o, nil
@@ -76,4 +76,30 @@ func CPU(claims *evidence.Claims, made *evidence.Evidence) (hardware.Evidence, e
 		return hardware.Evidence{}, wire.Faultf(wire.ErrEvidenceKind, "%s with %d further parts is no evidence of a CPU", made.Kind, len(made.Aux))
 	}
 	return e, nil
+}
+
+// founder is what the family keeps under FounderKey.
+type founder struct {
+	_      struct{} `cbor:",toarray"`
+	Credit uint64
+	Device wire.Hash // that took it; zero before
+}
+
+// MayJoin reports whether a CPU that is not registered could be, by this payer, in
+// the block after this height: it is not banned, and the epoch has room or the
+// payer is a founder without a device.
+func MayJoin(get Reader, device wire.Hash, payer wire.Account, height uint64) (bool, error) {
+	ban, err := row[hardware.Banned](get, hardware.BanKey(device))
+	if err != nil || ban != nil && height+1 < ban.Until {
+		return false, err
+	}
+	f, err := row[founder](get, hardware.FounderKey(payer))
+	if err != nil || f != nil && f.Device.IsZero() {
+		return err == nil, err
+	}
+	totals, err := row[hardware.Totals](get, hardware.TotalsKey)
+	if err != nil || totals == nil {
+		return false, missing(err, "totals")
+	}
+	return totals.Joins < totals.JoinLimit, nil
 }

@@ -23,7 +23,7 @@ func (a *attempt) derive(label string) [32]byte {
 
 // challenge hides a secret from everybody but the TPM that joins.
 func (a *attempt) challenge() error {
-	d, err := row[hardware.Device](a.get, hardware.DeviceKey(a.Task.Device))
+	d, err := DeviceOf(a.get, a.Task.Device)
 	if err != nil || d == nil {
 		return missing(err, "device %s", a.Task.Device)
 	}

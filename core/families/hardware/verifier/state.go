@@ -77,6 +77,11 @@ type claims struct {
 	List []hardware.Claimed
 }
 
+// DeviceOf reads a device, nil if it is not registered.
+func DeviceOf(get Reader, id wire.Hash) (*hardware.Device, error) {
+	return row[hardware.Device](get, hardware.DeviceKey(id))
+}
+
 func statusOf(get Reader, d *hardware.Device) (hardware.Status, error) {
 	if d.Ordinal == 0 {
 		return hardware.Pending, nil
@@ -106,7 +111,7 @@ func (l *look) mayJudge() (bool, error) {
 		return false, fmt.Errorf("verifier: a VRF key of %d bytes", len(l.VRF))
 	}
 	var err error
-	if l.self, err = row[hardware.Device](l.get, hardware.DeviceKey(l.Device)); err != nil || l.self == nil {
+	if l.self, err = DeviceOf(l.get, l.Device); err != nil || l.self == nil {
 		return false, err
 	}
 	if l.self.NodeKey != l.Key.Public() {

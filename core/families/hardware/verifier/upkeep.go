@@ -17,7 +17,7 @@ import (
 // be kept up. A renewal that came to nothing is tried again after the grace a
 // schedule gives, not at once.
 func Upkeep(get Reader, device wire.Hash, payer wire.Account, at At) ([]Job, error) {
-	d, err := row[hardware.Device](get, hardware.DeviceKey(device))
+	d, err := DeviceOf(get, device)
 	if err != nil || d == nil || d.Owner != payer || d.Ordinal == 0 {
 		return nil, err
 	}
