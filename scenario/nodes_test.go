@@ -54,7 +54,16 @@ func TestANewNodeJoinsVotesAndLeaves(t *testing.T) {
 		}
 		return err
 	})
-	gone.start() // and back
+	// It comes back without its archive, which others fill again.
+	if err := os.RemoveAll(filepath.Join(gone.folder, "archive")); err != nil {
+		t.Fatal(err)
+	}
+	gone.follow(n.Validators[1].Endpoint)
+	gone.start()
+	sameChain(t, n)
+	if !gone.logged("follow.began") {
+		t.Error("nobody filled the archive")
+	}
 	n.must(nil, "node", "remove", id)
 	fourth.becomes(t, "observer")
 	submit(t, proved, n, chain, "without it")

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 
 	"cloister/core/attest"
 	"cloister/gate"
@@ -57,10 +58,11 @@ func (deviceFiles) Mkdir(name string) error { return os.Mkdir(name, 0o700) }
 func (deviceFiles) Remove(name string) error { return os.Remove(name) }
 
 // simulatedChannel is the connection to simulated hardware, nil if the host
-// offers none. Only a core with inherited lanes has one: without them the
-// descriptor may be anything this process opened itself.
+// offers none. Only a core with inherited lanes has one. A host that leaves the
+// descriptor open to be taken gets the Go runtime's own files there, none of
+// which is a socket: they are left alone.
 func simulatedChannel() io.ReadWriteCloser {
-	if !strings.HasPrefix(os.Getenv(gate.Variable), "fd:") {
+	if !strings.HasPrefix(os.Getenv(gate.Variable), "fd:") || !isSocket(backendFD) {
 		return nil
 	}
 	f := os.NewFile(backendFD, "hardware")
@@ -70,7 +72,12 @@ func simulatedChannel() io.ReadWriteCloser {
 	defer f.Close() // FileConn works on a copy
 	conn, err := net.FileConn(f)
 	if err != nil {
-		return nil // the null device, or nothing
+		return nil
 	}
 	return conn
+}
+
+func isSocket(fd int) bool {
+	var s syscall.Stat_t
+	return syscall.Fstat(fd, &s) == nil && s.Mode&syscall.S_IFMT == syscall.S_IFSOCK
 }

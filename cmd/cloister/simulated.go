@@ -114,7 +114,7 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 func devSchedule() map[string]any {
 	return map[string]any{
 		"s_min": 2, "d_min": 2, "k": 13, "join_rate_min": 64,
-		"epoch": 32, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64, "dispute_window": 256,
+		"epoch": 64, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64, "dispute_window": 256,
 		"w_evid": 600, "w_claim": 40, "w_chal": 400, "w_ans": 600, "w_commit": 400, "w_reveal": 400,
 	}
 }

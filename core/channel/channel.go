@@ -16,6 +16,14 @@ import (
 // ErrPeer is a connection whose other end is not the member it should be.
 var ErrPeer = errors.New("channel: the other end is not an accepted member")
 
+// maxSent is how many bytes a connection carries in one direction before it has
+// to be made anew, with new keys: crypto/tls never changes them by itself, and
+// AES-GCM holds for about 2^38 bytes under one (RFC 8446 §5.5).
+const maxSent = 1 << 36
+
+// errWorn ends a connection that has carried maxSent.
+var errWorn = errors.New("channel: the connection's keys have served their time")
+
 // alpn keeps these connections apart from any other use of the key in TLS.
 const alpn = "cloister/core/2"
 
@@ -31,7 +39,8 @@ type Identity struct {
 	Unix func() int64
 }
 
-// Accept decides whether a peer that proved its claim may hold a connection.
+// Accept decides whether whoever a claim names may hold a connection. It only
+// answers: TLS asks before the peer has proved that it has the claim's key.
 type Accept func(c Claim) bool
 
 func (i *Identity) config(accept Accept, peer *Claim) (*tls.Config, error) {
@@ -56,6 +65,9 @@ func (i *Identity) config(accept Accept, peer *Claim) (*tls.Config, error) {
 			if err != nil {
 				return err
 			}
+			if claim.ID == wire.NodeIDOf(i.Key.Public()) {
+				return fmt.Errorf("%w: it is this one; the host has joined its own ends", ErrPeer)
+			}
 			if !accept(claim) {
 				return ErrPeer
 			}
@@ -73,13 +85,14 @@ type Conn struct {
 	r    *bufio.Reader
 	w    *bufio.Writer
 	max  int
+	left int64 // bytes that may be sent
 }
 
 // Open makes the handshake as client or server over a stream and exchanges
 // chain ids. maxFrame bounds what Receive accepts. The caller bounds the time
 // by the stream's deadline. On failure the stream is closed.
 func Open(s gate.Wire, id *Identity, server bool, maxFrame int, accept Accept) (*Conn, error) {
-	c := &Conn{max: maxFrame}
+	c := &Conn{max: maxFrame, left: maxSent}
 	cfg, err := id.config(accept, &c.Peer)
 	if err != nil {
 		s.Close()
@@ -116,10 +129,14 @@ func (c *Conn) greet(chain wire.Hash) error {
 	return nil
 }
 
-// Send writes frames and flushes them together.
+// Send writes frames and flushes them together. After an error the connection
+// is of no more use.
 func (c *Conn) Send(frames [][]byte) error {
 	var head [4]byte
 	for _, f := range frames {
+		if c.left -= int64(len(head) + len(f)); c.left < 0 {
+			return errWorn
+		}
 		binary.BigEndian.PutUint32(head[:], uint32(len(f)))
 		if _, err := c.w.Write(head[:]); err != nil {
 			return err
@@ -138,7 +155,7 @@ func (c *Conn) Receive() ([]byte, error) {
 		return nil, err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if int(n) > c.max {
+	if uint64(n) > uint64(c.max) {
 		return nil, fmt.Errorf("channel: frame of %d bytes, at most %d", n, c.max)
 	}
 	b := make([]byte, n)

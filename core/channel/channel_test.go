@@ -194,6 +194,61 @@ func TestTLSWithoutADelegationOrOfAnotherVersionIsRefused(t *testing.T) {
 	}
 }
 
+// A peer has seen the certificates of all whom it ever met, and a host may lead
+// a core's stream back to the core itself.
+func TestACertificateWithoutItsKeyAndOnesOwnAreRefused(t *testing.T) {
+	a, thief := identity("a"), identity("thief")
+	stolen, err := a.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := thief.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, server := range []bool{false, true} {
+		left, right := net.Pipe()
+		cfg, err := thief.config(anyone, new(Claim))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Certificates = []tls.Certificate{{Certificate: stolen.Certificate, PrivateKey: own.PrivateKey}}
+		end := tls.Client(left, cfg)
+		if server {
+			end = tls.Server(left, cfg)
+		}
+		go func() { _ = end.Handshake(); left.Close() }()
+		p := newPipe(right)
+		if c, err := Open(p, identity("b"), !server, 1<<16, anyone); err == nil || c != nil || p.proved {
+			t.Errorf("the thief as server: %t: %v", server, err)
+		}
+		right.Close()
+	}
+	if x, y := meet(t, a, a, anyone, anyone); !errors.Is(x.err, ErrPeer) || y.err == nil {
+		t.Errorf("itself: %v, %v", x.err, y.err)
+	}
+}
+
+func TestAConnectionEndsBeforeItsKeysAreWorn(t *testing.T) {
+	x, y := meet(t, identity("a"), identity("b"), anyone, anyone)
+	if x.err != nil || y.err != nil {
+		t.Fatal(x.err, y.err)
+	}
+	x.conn.left = 12
+	sent := make(chan error, 2)
+	go func() {
+		for range 2 {
+			sent <- x.conn.Send([][]byte{[]byte("one")})
+		}
+	}()
+	if b, err := y.conn.Receive(); err != nil || string(b) != "one" {
+		t.Fatalf("%q, %v", b, err)
+	}
+	if first, second := <-sent, <-sent; first != nil || !errors.Is(second, errWorn) {
+		t.Errorf("%v, then %v", first, second)
+	}
+}
+
 func FuzzDelegation(f *testing.F) {
 	i := identity("a")
 	cert, err := i.certificate()

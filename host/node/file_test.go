@@ -28,6 +28,8 @@ func TestAFileComesBackAsItWasWritten(t *testing.T) {
 	f.Core.Path, f.Core.MemoryMiB = "bin/cloister-core", 2048
 	f.API.Listen, f.Peer.Listen = "127.0.0.1:7401", "[::]:7501"
 	f.Storage.MaxBytes = 1 << 40
+	f.Hardware.Launcher = []string{"cloister-simtee", "--platform", "{home}/platform", "--"}
+	f.Follow.Endpoints = []string{"http://127.0.0.1:7402", "https://host.example"}
 	f.Peers = map[string]string{peerID: "validator-2.example:7501"}
 	back, err := ParseFile(f.Encode())
 	if err != nil || !reflect.DeepEqual(back, f) {
@@ -46,19 +48,23 @@ func TestWhatIsWrongInAFileIsNamed(t *testing.T) {
 		"[api]\nlisten = \"localhost:http\"": "api.listen",
 		"[api]\nlisten = \"a b:1\"":          "api.listen",
 		"[api]\nlisten = 7401":               "line 2",
-		"[api]\nlisten = \"" + strings.Repeat("h", 300) + ":1\"":               "api.listen",
-		good + "[peer]\nlisten = \"nowhere\"":                                  "peer.listen",
-		good + "[api]\nlisten = \"127.0.0.1:1\"":                               "api",
-		good + "lisen = \"127.0.0.1:1\"":                                       `"api.lisen" in line 3`,
-		good + "[unknown]\nx = 1":                                              "unknown",
-		good + "[core]\nmemory_mib = -1":                                       "line 4",
-		good + "[core]\nmemory_mib = 4294967296":                               "line 4",
-		good + "[peers]\n\"abc\" = \"h:1\"":                                    "peers",
-		good + "[peers]\n\"" + strings.ToUpper(peerID) + "\" = \"h:1\"":        "peers",
-		good + "[peers]\n\"" + peerID + "\" = \"h\"":                           "peers." + peerID[:20],
-		good + strings.Repeat("#", MaxFile):                                    "at most",
-		"\xff":                                                                 "node.toml",
-		good + "[hardware]\nlauncher = [" + strings.Repeat("\"x\",", 33) + "]": "hardware.launcher",
+		"[api]\nlisten = \"" + strings.Repeat("h", 300) + ":1\"":                       "api.listen",
+		good + "[peer]\nlisten = \"nowhere\"":                                          "peer.listen",
+		good + "[api]\nlisten = \"127.0.0.1:1\"":                                       "api",
+		good + "lisen = \"127.0.0.1:1\"":                                               `"api.lisen" in line 3`,
+		good + "[unknown]\nx = 1":                                                      "unknown",
+		good + "[core]\nmemory_mib = -1":                                               "line 4",
+		good + "[core]\nmemory_mib = 4294967296":                                       "line 4",
+		good + "[peers]\n\"abc\" = \"h:1\"":                                            "peers",
+		good + "[peers]\n\"" + strings.ToUpper(peerID) + "\" = \"h:1\"":                "peers",
+		good + "[peers]\n\"" + peerID + "\" = \"h\"":                                   "peers." + peerID[:20],
+		good + strings.Repeat("#", MaxFile):                                            "at most",
+		"\xff":                                                                         "node.toml",
+		good + "[follow]\nendpoints = [\"127.0.0.1:7401\"]":                            "follow.endpoints",
+		good + "[follow]\nendpoints = [\"http://a:b@h:1\"]":                            "follow.endpoints",
+		good + "[follow]\nendpoints = [\"http://h:1/?x=1\"]":                           "follow.endpoints",
+		good + "[follow]\nendpoints = [" + strings.Repeat("\"http://h:1\",", 17) + "]": "follow.endpoints",
+		good + "[hardware]\nlauncher = [" + strings.Repeat("\"x\",", 33) + "]":         "hardware.launcher",
 	} {
 		_, err := ParseFile([]byte(text))
 		if wire.CodeOf(err) != wire.ErrBadRequest || !strings.Contains(err.Error(), named) {
@@ -105,6 +111,7 @@ func TestHardwareStartsTheCore(t *testing.T) {
 
 func FuzzParseFile(f *testing.F) {
 	f.Add([]byte("[api]\nlisten = \"127.0.0.1:7401\"\n[peers]\n\"" + peerID + "\" = \"h:1\"\n"))
+	f.Add([]byte("[api]\nlisten = \":1\"\n[follow]\nendpoints = [\"http://h:1\"]"))
 	f.Add([]byte("[core]\npath = \"x\"\nmemory_mib = 3\n[api]\nlisten = \":1\""))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := ParseFile(b)

@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"cloister/gate"
+	"cloister/host/archive/archivetest"
 	"cloister/host/objects"
 	"cloister/host/supervise"
 	"cloister/wire"
@@ -198,6 +200,63 @@ func TestTheIdentityIsTheHomes(t *testing.T) {
 	other, _, err := Identity(context.Background(), load(t, newHome(t)))
 	if err != nil || other == first {
 		t.Errorf("another home has %s, %v", other, err)
+	}
+}
+
+func TestAHomeIsPreparedOnceForOneNetwork(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(t.TempDir(), "new")
+	f := new(File)
+	f.Core.Path, f.API.Listen, f.Follow.Endpoints = program, "127.0.0.1:0", []string{"http://127.0.0.1:1"}
+	log := slog.New(slog.DiscardHandler)
+	key, known, err := Prepare(context.Background(), home, f, chain().Genesis, log)
+	if err != nil || key == (wire.PublicKey{}) {
+		t.Fatalf("%s, %t, %v", key, known, err)
+	}
+	cfg := load(t, home)
+	if len(cfg.Follow) != 1 || cfg.Genesis.ChainID() != chain().Genesis.ChainID() {
+		t.Errorf("%+v", cfg)
+	}
+	edited := *f
+	edited.API.Listen = "127.0.0.1:1"
+	if again, _, err := Prepare(context.Background(), home, &edited, chain().Genesis, log); err != nil || again != key || load(t, home).APIListen != f.API.Listen {
+		t.Errorf("again: %s, %v", again, err)
+	}
+	if _, _, err := Prepare(context.Background(), home, f, nil, log); err != nil {
+		t.Errorf("without a genesis: %v", err)
+	}
+	other := archivetest.New("another", 2).Genesis
+	if _, _, err := Prepare(context.Background(), home, f, other, log); wire.CodeOf(err) != wire.ErrBadRequest {
+		t.Errorf("another network's home: %v", err)
+	}
+	f.API.Listen = "nowhere"
+	if _, _, err := Prepare(context.Background(), home, f, nil, log); wire.CodeOf(err) != wire.ErrBadRequest {
+		t.Errorf("an address that is none: %v", err)
+	}
+}
+
+func TestAHostFillsItsArchiveFromOthersAndSaysSo(t *testing.T) {
+	cfg := load(t, newHome(t))
+	cfg.Follow = []string{"http://127.0.0.1:1"}
+	h := start(t, cfg)
+	for {
+		_, s := h.call(t, "Status", "{}")
+		f, ok := s["following"].(map[string]any)
+		if !ok {
+			t.Fatalf("status %v", s)
+		}
+		if f["endpoint"] == cfg.Follow[0] && f["problem"] != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.await(t) // its own core does not need them
+	h.stop()
+	if err := <-h.ended; err != nil {
+		t.Error(err)
 	}
 }
 

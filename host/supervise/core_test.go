@@ -152,6 +152,19 @@ func (p *player) act(part string, s gate.Start) {
 		p.publish([]*gate.Final{{Height: 1, Header: []byte("junk"), Body: []byte{0xff}, Seal: bytes.Repeat([]byte{1}, 9000)}})
 	case "gap":
 		p.publish(p.chain.Finals[1:2])
+	case "ahead": // its host has lost the blocks before
+		p.publish(p.chain.Finals[2:])
+		p.await(5)
+		p.check(true)
+	case "late": // others have filled the archive before it publishes the same
+		for {
+			if _, err := p.gate.FetchHeight(context.Background(), 5); err == nil {
+				break
+			}
+		}
+		p.publish(p.chain.Finals)
+		p.await(5)
+		p.check(true)
 	case "fork":
 		p.publish(p.chain.Finals[:1]) // the test has stored another one
 	case "undo":

@@ -290,6 +290,97 @@ func TestARestartedCoreGoesOnWhereTheArchiveIs(t *testing.T) {
 	}
 }
 
+// others puts blocks of the played chain into the archive, as a follower does.
+func (st *stage) others(from, to int) {
+	st.t.Helper()
+	c := archivetest.New(st.cfg.Genesis.Name, 1)
+	for range 4 {
+		c.Add(archivetest.Block{Txs: []*wire.Tx{c.AddEntry("c", []byte("x"))}})
+	}
+	c.Add(archivetest.Block{Sealed: true})
+	for _, f := range c.Finals[from-1 : to] {
+		if err := st.archive.Append(f); err != nil {
+			st.t.Fatal(err)
+		}
+	}
+}
+
+func TestWhatACorePublishesAheadOfItsArchiveWaitsForTheBlocksBefore(t *testing.T) {
+	st := prepare(t, "ahead")
+	st.cfg.Filled = true
+	st.run()
+	if n := st.log.await("archive.behind", 0, 1).attrs["published"].Uint64(); n != 3 || st.archive.Height() != 0 {
+		t.Errorf("block %d waits, %d are stored", n, st.archive.Height())
+	}
+	st.others(1, 2)
+	st.log.await("core.event", playedCheck, 1) // told that its blocks are archived
+	if st.archive.Height() != 5 {
+		t.Errorf("archive at %d", st.archive.Height())
+	}
+	st.stop()
+	if err := <-st.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBlocksThatOthersBroughtAreTakenAgainAndReported(t *testing.T) {
+	st := prepare(t, "late")
+	st.cfg.Filled = true
+	st.run()
+	st.log.await("core.ready", 0, 1)
+	st.others(1, 5)
+	st.log.await("core.event", playedCheck, 1)
+	st.stop()
+	if err := <-st.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBlocksThatWaitAreBounded(t *testing.T) {
+	st := prepare(t, "steady")
+	f := finals{archive: st.archive, filled: true, log: st.cfg.Log, more: make(chan struct{}, 1)}
+	c := archivetest.New("steady", 1)
+	for range gate.MaxUnarchived + 2 {
+		c.Add(archivetest.Block{Sealed: true})
+	}
+	for i, b := range c.Finals[1:] {
+		err := f.take(*b)
+		if i < gate.MaxUnarchived && err != nil {
+			t.Fatalf("block %d: %v", b.Height, err)
+		}
+		if i == gate.MaxUnarchived && !errors.Is(err, archive.ErrGap) {
+			t.Fatalf("block %d: %v, want ErrGap", b.Height, err)
+		}
+	}
+	if err := f.take(*c.Finals[0]); err != nil || f.published() != 1+gate.MaxUnarchived {
+		t.Errorf("after the end: %v, published %d", err, f.published())
+	}
+}
+
+func TestANodeThatNoTableNamesIsLookedUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	st := prepare(t, "steady")
+	st.cfg.Lookup = func(_ context.Context, id wire.NodeID) (string, error) {
+		if id == knownPeer {
+			return l.Addr().String(), nil
+		}
+		return "", wire.Faultf(wire.ErrNotRegistered, "node %s", id)
+	}
+	h := newHandler(New(st.cfg))
+	conn, err := h.Dial(context.Background(), knownPeer.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if _, err := h.Dial(context.Background(), lostPeer.String()); !errors.Is(err, gate.ErrNotFound) {
+		t.Errorf("a node nobody knows: %v", err)
+	}
+}
+
 func TestWhatNeedsAnOperatorIsNotRestarted(t *testing.T) {
 	for part, want := range map[string]struct {
 		code int // of the core
