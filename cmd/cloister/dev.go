@@ -226,7 +226,7 @@ func (d *devRun) found(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		f.attested = &attested{tee: "simulated", trust: t, authorities: []string{allocations[0].Address}, schedule: devSchedule()}
+		f.attested = &attested{tee: "simulated", trust: t, authorities: []string{allocations[0].Address}, schedule: devSchedule(len(members))}
 	}
 	if len(members) == 1 {
 		f.engine = "solo"

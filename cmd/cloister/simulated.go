@@ -111,9 +111,10 @@ func (s *simulated) machine(validator int) (launcher []string, err error) {
 // devSchedule has windows for committees of a few devices. An idle network makes
 // about four blocks a second and a busy one a hundred, so the windows that end by
 // themselves once everybody has acted are long, and the one for claims is short.
-func devSchedule() map[string]any {
+func devSchedule(validators int) map[string]any {
+	least := min(2, validators) // devices of a committee: founders' are all there are at first
 	return map[string]any{
-		"s_min": 2, "d_min": 2, "k": 13, "join_rate_min": 64,
+		"s_min": least, "d_min": least, "k": 13, "join_rate_min": 64,
 		"epoch": 64, "vrf_delay": 1, "ra_period": 1 << 14, "ra_grace": 1 << 10, "spacing": 8, "cooldown": 64, "dispute_window": 256,
 		"w_evid": 600, "w_claim": 40, "w_chal": 400, "w_ans": 600, "w_commit": 400, "w_reveal": 400,
 	}

@@ -29,7 +29,7 @@ var rooms = map[string][]string{
 	"host/follow": {"client", "host/archive", "gate", "evidence", "wire", "gen"},
 
 	// A device's own side of the registry: an outside user, with a TPM.
-	"device": {"client", "core/families/hardware/committee", "evidence", "wire"},
+	"device": {"client", "core/families/hardware/committee", "core/families/hardware/verifier", "evidence", "wire"},
 
 	// What outside users link.
 	"client": {"core/consensus/rules", "evidence", "wire", "gen"},
@@ -59,6 +59,7 @@ var harness = map[string][]string{
 	"notary":       {"host", "gate", "gen"},
 	"cmd/cloister": {"core/consensus/rules"},
 	"host":         {"client"},
+	"host/follow":  {"host"},
 	// Rules about evidence are tried with evidence.
 	"core/families/node":     {"simtee"},
 	"core/families/hardware": {"simtee"},

@@ -20,7 +20,12 @@ import (
 	public "cloister/wire/hardware"
 )
 
-// The tests of this file are the attacks of hardware registry specification §12.
+// The tests called TestAttack are the attacks of hardware registry specification
+// §12: most are here; those on boot logs and resettable PCRs are in bootlog_test.go,
+// on colluding verifiers in collusion_test.go (who buys a majority, in
+// dispute_test.go), by a leader in censor_test.go, and on draws in limits_test.go.
+// What an opener gains by asking again is in renew_test.go, what a verifier by
+// withholding its claim in package committee.
 
 // pendingUntilAnswer brings a joining to where the device has to answer.
 func pendingUntilAnswer(w *world, c *chip) wire.Hash {
@@ -306,12 +311,8 @@ func TestAttackReplayedAndRelayedQuotes(t *testing.T) {
 func (c *chip) showOver(nonce wire.Hash, s tpm.Selection) public.Evidence {
 	e := c.showAgain(nonce)
 	e.PCRs = c.pcrs(s)
-	rest := sha256.Sum256(wire.Marshal(struct {
-		_                struct{} `cbor:",toarray"`
-		PCRs, Boot, Apps []byte
-	}{PCRs: e.PCRs, Apps: c.app.Bytes()}))
-	e.Rest = rest
-	q := tpm.Qualify(nonce, c.node.Public(), c.vrf.Public(), rest)
+	e.Rest = c.rest(e.PCRs)
+	q := tpm.Qualify(nonce, c.node.Public(), c.vrf.Public(), e.Rest)
 	quote := c.statement(q)
 	digest := sha256.Sum256(e.PCRs)
 	quote.Quote = &tpm.Quote{Selection: s, Digest: digest[:]}
@@ -476,6 +477,28 @@ func TestAttackRevokedEndorsementKey(t *testing.T) {
 	}
 	w.refused(c.owner, &public.Open{Device: c.id, Kind: public.KindReinstate}, wire.ErrCertRevoked)
 	w.OK(w.send(ledgertest.Bob, newChip(1).join(w.chainID()))) // others go on
+}
+
+// An issuing authority whose key was stolen takes all that is under it along, and
+// nothing else of its maker.
+func TestAttackStolenIssuingKey(t *testing.T) {
+	w, c := newWorld(t, 6), newChip(0)
+	c.maker = theMaker().subsidiary()
+	w.joined(c, all(good()))
+	if got := w.status(c.id); got != public.Active {
+		t.Fatalf("the device is %s", got)
+	}
+	other := newChip(1)
+	w.joined(other, all(good()))
+	maker := trust.Root{Vendor: 3, DER: w.maker.root}
+	spki := wire.Hash(sha256.Sum256(c.maker.issuing.RawSubjectPublicKeyInfo))
+	w.OK(w.order(&trust.CertRevoke{Root: maker.ID(), SPKIs: []wire.Hash{spki}}, false))
+	if a, b := w.status(c.id), w.status(other.id); a != public.Suspended || b != public.Active {
+		t.Errorf("the device is %s, the maker's other one %s", a, b)
+	}
+	late := newChip(2)
+	late.maker = c.maker
+	w.refused(late.owner, late.join(w.chainID()), wire.ErrCertRevoked)
 }
 
 func TestAttackSybilSwarm(t *testing.T) {

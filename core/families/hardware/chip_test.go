@@ -42,6 +42,7 @@ type maker struct {
 	root    []byte
 	key     *ecdsa.PrivateKey
 	issuing *x509.Certificate
+	between [][]byte // from issuing up to the root, without it
 }
 
 var theMaker = sync.OnceValue(newMaker)
@@ -54,6 +55,16 @@ func newMaker() *maker {
 	}
 	root := must(x509.CreateCertificate(rand.Reader, c, c, key.Public(), key))
 	return &maker{root: root, key: key, issuing: must(x509.ParseCertificate(root))}
+}
+
+// subsidiary is an issuing authority under the maker's root.
+func (m *maker) subsidiary() *maker {
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	der := must(x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Simulated TPM issuer"}, NotBefore: issued, NotAfter: expiry,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, m.issuing, key.Public(), m.key))
+	return &maker{root: m.root, key: key, issuing: must(x509.ParseCertificate(der)), between: [][]byte{der}}
 }
 
 func (m *maker) endorse(ek *rsa.PublicKey) []byte {
@@ -77,6 +88,7 @@ type chip struct {
 	ak        tpm.AK
 	clock     tpm.ClockInfo
 	counter   uint64
+	boot      bootLog
 	app       tpm.AppLog
 	node, vrf wire.PrivateKey
 	owner     wire.PrivateKey
@@ -146,7 +158,7 @@ func (c *chip) statement(qualifying [32]byte) *tpm.Attest {
 }
 
 func (c *chip) join(chain wire.Hash) *public.JoinRequest {
-	p := &public.JoinRequest{Chain: [][]byte{c.maker.endorse(&c.ek.PublicKey)}, AK: c.ak.Public, NodeKey: c.node.Public(), VRFKey: c.vrf.Public()}
+	p := &public.JoinRequest{Chain: append([][]byte{c.maker.endorse(&c.ek.PublicKey)}, c.maker.between...), AK: c.ak.Public, NodeKey: c.node.Public(), VRFKey: c.vrf.Public()}
 	statement := public.JoinStatement(chain, c.id, c.ak.Name(), p.NodeKey, p.VRFKey, ledgertest.Account(c.owner))
 	p.NodeSignature, p.VRFProof = c.node.Sign(statement), prove(c.vrf, statement)
 	st := c.statement(statement)
@@ -156,10 +168,10 @@ func (c *chip) join(chain wire.Hash) *public.JoinRequest {
 	return p
 }
 
-// pcrs are the values of the PCRs the ledger demands; nothing was measured at boot.
+// pcrs are the values of the PCRs the ledger demands.
 func (c *chip) pcrs(selection tpm.Selection) (b []byte) {
 	for _, i := range selection.PCRs() {
-		v := wire.Hash{}
+		v := c.boot.pcrs[i]
 		if i == tpm.DefaultAppPCR {
 			v = c.app.Replay()
 		}
@@ -178,15 +190,18 @@ func (c *chip) show(nonce wire.Hash) public.Evidence {
 }
 
 func (c *chip) showAgain(nonce wire.Hash) public.Evidence {
-	e := public.Evidence{Kind: public.TPM, PCRs: c.pcrs(demanded()), Boot: public.LogOf(nil), App: public.LogOf(c.app.Bytes())}
-	rest := sha256.Sum256(wire.Marshal(struct {
+	e := public.Evidence{Kind: public.TPM, PCRs: c.pcrs(demanded()), Boot: public.LogOf(c.boot.b), App: public.LogOf(c.app.Bytes())}
+	e.Rest = c.rest(e.PCRs)
+	c.attest(&e, tpm.Qualify(nonce, c.node.Public(), c.vrf.Public(), e.Rest))
+	return e
+}
+
+// rest is what the qualifying data says of quoted values and logs.
+func (c *chip) rest(pcrs []byte) wire.Hash {
+	return sha256.Sum256(wire.Marshal(struct {
 		_                struct{} `cbor:",toarray"`
 		PCRs, Boot, Apps []byte
-	}{PCRs: e.PCRs, Apps: c.app.Bytes()}))
-	e.Rest = rest
-	q := tpm.Qualify(nonce, c.node.Public(), c.vrf.Public(), rest)
-	c.attest(&e, q)
-	return e
+	}{PCRs: pcrs, Boot: c.boot.b, Apps: c.app.Bytes()}))
 }
 
 func (c *chip) attest(e *public.Evidence, q [32]byte) {

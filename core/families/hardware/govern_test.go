@@ -3,6 +3,7 @@ package hardware_test
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"cloister/core/families/hardware"
@@ -147,6 +148,7 @@ func TestAGenesisThatCannotWorkIsRefused(t *testing.T) {
 		"founders for free":  `{"params":{"d_min":1,"s_min":1},"founders":["` + key(1).Public().String() + `"]}`,
 		"not a trust":        `{"trust":{"roots":[{}]}}`,
 		"grace above period": `{"params":{"ra_period":10,"ra_grace":10}}`,
+		"another time":       `{"time_ms":1}`,
 	} {
 		g := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: public.Name, Params: json.RawMessage(params)})
 		if _, err := ledger.Open(store.NewMemory(), g, []ledger.Family{token.Family{}, hardware.Family{}}); err == nil {
@@ -155,6 +157,7 @@ func TestAGenesisThatCannotWorkIsRefused(t *testing.T) {
 	}
 	for name, params := range map[string]string{
 		"nothing": ``, "empty": `{}`, "a window": `{"params":{"w_evid":9}}`,
+		"its time":  fmt.Sprintf(`{"time_ms":%d}`, uint64(ledgertest.StartMs)),
 		"a founder": `{"params":{"d_min":1,"s_min":1},"founder_credit":100000000,"founders":["` + key(1).Public().String() + `"]}`,
 	} {
 		g := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: public.Name, Params: json.RawMessage(params)})

@@ -156,7 +156,7 @@ func newWorld(t testing.TB, n int, edit ...func(*hardware.Genesis)) *world {
 	t.Helper()
 	w := &world{t: t, maker: theMaker(), params: quick()}
 	g := hardware.Genesis{
-		Params: &w.params, FounderCredit: founderCredit, Testnet: true, TimeMs: ledgertest.StartMs,
+		Params: &w.params, FounderCredit: founderCredit, Testnet: true,
 	}
 	for i := range n {
 		v := newVerifier(i)
