@@ -8,23 +8,28 @@ import (
 	pb "cloister/gen/cloister/v1"
 )
 
-// learn asks a host for the handovers after the newest epoch known, and reports
-// whether there are more epochs now. What does not verify is not taken.
-func (c *Client) learn(ctx context.Context, e *endpoint) (more bool) {
+// learn asks a host for the handovers after the newest epoch known, and returns
+// which is the newest then. What does not verify, or leads nowhere new, is not
+// taken, nor what the host says after it.
+func (c *Client) learn(ctx context.Context, e *endpoint) (newest uint64) {
 	for {
 		from := c.trust.epochs.Newest()
 		res, err := e.ledger.Handovers(ctx, connect.NewRequest(&pb.HandoversRequest{FromEpoch: from}))
 		if err != nil {
-			return more
+			return from
 		}
+		newest = from
 		for _, h := range res.Msg.Handovers {
+			known := newest
 			if c.trust.Learn(h) != nil {
-				return more
+				break
+			}
+			if newest = c.trust.epochs.Newest(); newest == known {
+				break
 			}
 		}
-		if c.trust.epochs.Newest() == from {
-			return more
+		if newest == from {
+			return newest
 		}
-		more = true
 	}
 }

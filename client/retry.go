@@ -98,8 +98,10 @@ const attemptTimeout = 45 * time.Second
 func (c *Client) attempt(ctx context.Context, e *endpoint, f func(ctx context.Context, e *endpoint) error) error {
 	bounded, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
+	known := c.trust.epochs.Newest()
 	err := received(ctx, f(bounded, e))
-	if wire.CodeOf(err) == wire.ErrUnknownEpoch && c.learn(bounded, e) {
+	// Another request may have learned of the epoch in the meantime.
+	if wire.CodeOf(err) == wire.ErrUnknownEpoch && c.learn(bounded, e) > known {
 		err = received(ctx, f(bounded, e))
 	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {

@@ -146,10 +146,10 @@ func (h *home) edit(from, to string) {
 	}
 }
 
-// follow has the home's host take blocks from another.
+// follow has the home's host take blocks from another, whoever it took them from.
 func (h *home) follow(endpoint string) {
 	h.n.t.Helper()
-	h.edit(`(?m)^\[follow\]$`, fmt.Sprintf("[follow]\nendpoints = [%q]", endpoint))
+	h.edit(`(?m)^\[follow\]\n(endpoints = .*\n)?`, fmt.Sprintf("[follow]\nendpoints = [%q]\n", endpoint))
 }
 
 // start runs a host in the home until the test ends.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +24,7 @@ func TestANewNodeJoinsVotesAndLeaves(t *testing.T) {
 	n := devNetwork(t, t.TempDir(), 3)
 	c := n.dial()
 	chain := createChain(t, c, n.key, "joining")
-	for i := range 20 {
-		submit(t, c, n, chain, fmt.Sprint("before-", i))
-	}
+	n.history(t, chain, 300) // more than the cores keep for their hosts
 	fourth := n.newcomer("fourth", "sgx", "../hardware/cloister-core")
 	fourth.start()
 	own := fourth.dial()
@@ -41,7 +40,9 @@ func TestANewNodeJoinsVotesAndLeaves(t *testing.T) {
 		return nil
 	})
 	id := fourth.register(t, node.VoterRole).String()
-	n.must(nil, "node", "admit", id, "--as", "voter")
+	eventually(t, "the authority admits it", func(context.Context) error {
+		return n.command(nil, "node", "admit", id, "--as", "voter") // once the registration is proved
+	})
 	fourth.becomes(t, "voter")
 
 	gone := n.retire(0) // three of four are a quorum: now its vote is needed
@@ -68,6 +69,28 @@ func TestANewNodeJoinsVotesAndLeaves(t *testing.T) {
 	fourth.becomes(t, "observer")
 	submit(t, proved, n, chain, "without it")
 	sameChain(t, n)
+}
+
+// history records entries until the chain has so many blocks.
+func (n *network) history(t *testing.T, chain wire.Hash, blocks uint64) {
+	t.Helper()
+	var load sync.WaitGroup
+	for w := range 4 {
+		load.Go(func() {
+			c := n.dial()
+			for i := 0; ; i++ {
+				st, err := c.Submit(context.Background(), entryTx(t, c, n.key, chain, fmt.Sprintf("history-%d-%d", w, i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if st.Height >= blocks {
+					return
+				}
+			}
+		})
+	}
+	load.Wait()
 }
 
 // TestOnlyApprovedCodeOnSoundHardwareTakesPart: a program that nobody approved, a
@@ -122,7 +145,7 @@ func TestOnlyApprovedCodeOnSoundHardwareTakesPart(t *testing.T) {
 		id := wire.NodeID(hash(t, second.id(t)))
 		height := n.revokeCode(t, "snp")
 		eventually(t, "the revocation acts", func(ctx context.Context) error {
-			at, barred := n.standing(t, ctx, id)
+			at, barred := n.standing(ctx, t, id)
 			if at >= height && !barred {
 				t.Fatalf("after block %d the node still stands; its code is revoked from block %d on", at, height)
 			}
@@ -169,7 +192,7 @@ func (n *network) revokeCode(t *testing.T, vendor string) (height uint64) {
 }
 
 // standing is whether a node is kept from voting, as proved after some block.
-func (n *network) standing(t *testing.T, ctx context.Context, id wire.NodeID) (at uint64, barred bool) {
+func (n *network) standing(ctx context.Context, t *testing.T, id wire.NodeID) (at uint64, barred bool) {
 	t.Helper()
 	s, _, err := n.dial().StateProof(ctx, node.Name, node.RosterKey)
 	if err != nil {

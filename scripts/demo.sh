@@ -177,7 +177,14 @@ refused 6 "$cloister" notarize verify "$work/copy" --chain demo-source
 [ "$(field entries <"$work/journal.json")" -eq 3 ] || broken "the journal has not its three entries"
 proved "block $height was the last before, block $later came after, and nothing is lost"
 
-step "9. The network stops"
+step "9. Three machines with TPMs join, one changes, and one is copied"
+if command -v swtpm >/dev/null && command -v swtpm_setup >/dev/null; then
+	go run ./scenario/tpmtour --cloister "$cloister" --home "$CLOISTER_HOME" || broken "see above"
+else
+	echo "  left out: the software TPM is not installed (Debian: apt-get install swtpm swtpm-tools)"
+fi
+
+step "10. The network stops"
 stop_network || broken "the network left processes behind"
 proved "no process is left"
 

@@ -83,6 +83,9 @@ func (n *Network) reseat() {
 		do := uint8(seatGive)
 		if m := n.newest.ByID(nd.id); m != nil {
 			do = seatTake
+			if !n.opts.Rollback && n.rng.IntN(4) == 0 {
+				do = seatBar
+			}
 			if m.Role == wire.Learner && n.rng.IntN(4) > 0 {
 				do = seatPromote
 			}

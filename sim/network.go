@@ -69,6 +69,7 @@ type Network struct {
 		term          uint64 // in which the first leads again
 	}
 	client client
+	voted  *node                // Rollback: it has been a voter for a while
 	caught bool                 // a node found its disk put back
 	sealed map[uint64]wire.Hash // height → hash, as sealed or published by anyone
 	err    error

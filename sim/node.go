@@ -306,9 +306,10 @@ func (n *node) status() *query.Status {
 	return new(query.Status)
 }
 
-// led reports whether the machine takes part: a member knows who leads. One that
-// stays silent for ever would be missed by nobody as long as the others are a majority.
+// led reports whether the machine takes part: a member that is not barred knows who
+// leads. One that stays silent for ever would be missed by nobody as long as the others
+// are a majority.
 func (n *node) led() bool {
 	s := n.status()
-	return s.Slot == 0 || s.Leader != wire.NodeID{}
+	return s.Slot == 0 || !n.circle[n.id] || s.Leader != wire.NodeID{}
 }

@@ -2,15 +2,17 @@ package sim
 
 import (
 	"encoding/json"
+	"slices"
 
 	"cloister/core/ledger"
 	"cloister/wire"
 )
 
 // seats is the smallest family that decides who orders blocks: whoever asks
-// gives a node a seat, its vote, or takes both away. It keeps the rules every
-// such family has to: one member at a time, and no further change before a block
-// was ordered by the set decided last.
+// gives a node a seat, its vote, takes both away, or bars it at once. It keeps the
+// rules every such family has to: one member at a time, no further change before a
+// block was ordered by the set decided last, and voters that are not barred are a
+// majority.
 type seats struct{ first *wire.MemberSet }
 
 const seatsName = "seats"
@@ -20,6 +22,7 @@ const (
 	seatGive    = 1 // a learner, in the next slot
 	seatPromote = 2
 	seatTake    = 3
+	seatBar     = 4
 )
 
 // seat is the payload.
@@ -34,6 +37,7 @@ type seated struct {
 	_    struct{} `cbor:",toarray"`
 	Set  *wire.MemberSet
 	Slot uint64 // newest given
+	Bars []wire.NodeID
 }
 
 var seatKey = []byte("set")
@@ -46,7 +50,7 @@ func (f seats) Genesis(st ledger.State, _ json.RawMessage) error {
 
 func (f seats) Check(tx *wire.Tx) (any, error) {
 	s := new(seat)
-	if err := wire.Unmarshal(tx.Payload, s, 64); err != nil || s.Do < seatGive || s.Do > seatTake {
+	if err := wire.Unmarshal(tx.Payload, s, 64); err != nil || s.Do < seatGive || s.Do > seatBar {
 		return nil, wire.Faultf(wire.ErrMalformed, "no seat")
 	}
 	return s, nil
@@ -60,13 +64,19 @@ func (f seats) Execute(c *ledger.Call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Epoch != now.Set.Epoch {
+	if c.Payload.(*seat).Do != seatBar && c.Epoch != now.Set.Epoch {
 		return nil, wire.Faultf(wire.ErrBusy, "a change is under way")
 	}
 	p := c.Payload.(*seat)
 	id := wire.NodeIDOf(p.Key)
 	old := now.Set.ByID(id)
-	next := seated{Set: &wire.MemberSet{Epoch: now.Set.Epoch + 1, From: c.Height + 1}, Slot: now.Slot}
+	if p.Do == seatBar {
+		if now.Bars = append(now.Bars, id); old == nil || !now.able() {
+			return nil, wire.Faultf(wire.ErrBadRequest, "nobody to bar")
+		}
+		return nil, c.State(seatsName).Set(seatKey, wire.Marshal(now))
+	}
+	next := seated{Bars: slices.DeleteFunc(slices.Clone(now.Bars), func(x wire.NodeID) bool { return x == id }), Set: &wire.MemberSet{Epoch: now.Set.Epoch + 1, From: c.Height + 1}, Slot: now.Slot}
 	for _, m := range now.Set.Members {
 		switch {
 		case m.ID != id:
@@ -82,9 +92,12 @@ func (f seats) Execute(c *ledger.Call) ([]byte, error) {
 		next.Slot++
 		next.Set.Members = append(next.Set.Members, wire.Member{ID: id, Slot: next.Slot, Weight: 1, Role: wire.Learner, Key: p.Key})
 	case p.Do == seatPromote && old != nil && old.Role == wire.Learner:
-	case p.Do == seatTake && old != nil && next.Set.Voters() > 0:
+	case p.Do == seatTake && old != nil:
 	default:
 		return nil, wire.Faultf(wire.ErrBadRequest, "nothing to change")
+	}
+	if !next.able() {
+		return nil, wire.Faultf(wire.ErrBadRequest, "too few would be left")
 	}
 	return nil, c.State(seatsName).Set(seatKey, wire.Marshal(next))
 }
@@ -95,5 +108,22 @@ func (f seats) Roster(st ledger.State, _ uint64) (*wire.Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.NewRoster(now.Set), nil
+	r := wire.NewRoster(now.Set)
+	for _, id := range now.Bars {
+		if s := r.Of(id); s != nil {
+			s.Barred = wire.ErrNodeRevoked
+		}
+	}
+	return r, nil
+}
+
+// able reports whether voters that are not barred are a majority.
+func (s *seated) able() bool {
+	n := 0
+	for _, m := range s.Set.Members {
+		if m.Role == wire.Voter && !slices.Contains(s.Bars, m.ID) {
+			n++
+		}
+	}
+	return n > 0 && n >= s.Set.Quorum()
 }

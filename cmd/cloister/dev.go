@@ -24,6 +24,8 @@ const (
 	devKey      = "dev" // the key that commands sign with
 	devFactoids = 1_000_000
 	devCredits  = 100_000
+	// devCoreFactoids is what the account of each core's identity key has.
+	devCoreFactoids = 100
 	// The account that Factom's own tools and their documentation use
 	// (factom specification §16). Its secret is known to everybody.
 	sandboxKey      = "sandbox"
@@ -222,6 +224,11 @@ func (d *devRun) found(ctx context.Context) (err error) {
 	}
 	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members}
 	if d.simulated != nil {
+		for _, m := range members { // what cores put up for their part in committees
+			f.allocations = append(f.allocations, token.Allocation{
+				Address: wire.FactoidAddress(wire.AccountOf(m.Key)), Factoshis: devCoreFactoids * oneFactoid, Credits: devCredits,
+			})
+		}
 		t, err := d.simulated.trust(f.at)
 		if err != nil {
 			return err

@@ -122,7 +122,11 @@ func devSchedule(validators int) map[string]any {
 
 // trust approves both vendors, their collateral and the one program.
 func (s *simulated) trust(now time.Time) (*trust.Genesis, error) {
-	t := &trust.Genesis{Testnet: true}
+	t := &trust.Genesis{
+		Testnet: true,
+		// Of a machine with a TPM all that it booted has to be approved.
+		Mandatory: []trust.Component{trust.BootLoader, trust.Kernel, trust.NodeBinary, trust.Image},
+	}
 	for i, v := range s.vendors {
 		anchors, err := v.Anchors()
 		if err != nil {

@@ -230,9 +230,7 @@ func (d *driver) openChain(o gate.Options) (height, flushed uint64, err error) {
 		Mode: string(d.vault.Info().Mode), Simulated: d.simulated(), DevSealKey: d.platform == nil, Flushed: height,
 		Self: self,
 	})
-	if err := d.run(boot); err != nil {
-		return 0, 0, err
-	}
+	d.run(boot)
 	d.note(NoteStarted, []uint64{height, uint64(len(recs))}, nil)
 	return height, height, nil
 }
@@ -241,18 +239,14 @@ func (d *driver) openChain(o gate.Options) (height, flushed uint64, err error) {
 func cacheSize(memoryMiB uint32) int64 { return max(256, int64(memoryMiB)/4) << 20 }
 
 // run starts every goroutine.
-func (d *driver) run(boot step.Boot) error {
+func (d *driver) run(boot step.Boot) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	d.busy = boot.Tip.Busy
 	d.lanes.init()
 	d.replies.init()
 	d.views.set(d.ledger.View())
-	p, err := newPeers(d, ctx)
-	if err != nil {
-		return err
-	}
-	d.peers = p
+	d.peers = newPeers(d, ctx)
 	d.group.Go(func() { d.loop(ctx, boot) })
 	d.group.Go(func() { d.runLog(ctx) })
 	d.group.Go(func() { d.runExec(ctx) })
@@ -263,7 +257,6 @@ func (d *driver) run(boot step.Boot) error {
 		d.group.Go(func() { d.runWork(ctx) })
 	}
 	d.peers.run(ctx)
-	return nil
 }
 
 // vaultFailed hears of a write to the vault that failed for good.

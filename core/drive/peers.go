@@ -26,6 +26,7 @@ const (
 // roster says. The member with the lower slot dials; the other waits.
 type peers struct {
 	d    *driver
+	ctx  context.Context // of the run: events are told under it, whatever ends a dialling
 	id   *channel.Identity
 	self wire.NodeID
 
@@ -57,14 +58,14 @@ func (l *link) close() {
 	})
 }
 
-func newPeers(d *driver, _ context.Context) (*peers, error) {
+func newPeers(d *driver, ctx context.Context) *peers {
 	id := &channel.Identity{
 		Chain: d.genesis.ChainID(), Key: d.key, Boots: d.boots, BootID: d.bootID, Random: rand.Reader,
 		Unix: func() int64 { return time.Now().Unix() },
 	}
 	return &peers{
-		d: d, id: id, self: wire.NodeIDOf(d.key.Public()), known: map[wire.NodeID]*contact{}, live: map[wire.NodeID]*link{},
-	}, nil
+		d: d, ctx: ctx, id: id, self: wire.NodeIDOf(d.key.Public()), known: map[wire.NodeID]*contact{}, live: map[wire.NodeID]*link{},
+	}
 }
 
 func (p *peers) run(ctx context.Context) {
@@ -195,7 +196,7 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 	p.live[peer] = l
 	p.mu.Unlock()
 	p.d.note(NotePeerUp, nil, []wire.Hash{peer})
-	p.d.post(ctx, step.PeerUp{Peer: peer})
+	p.d.post(p.ctx, step.PeerUp{Peer: peer})
 	p.d.group.Go(func() { p.write(l) })
 	for {
 		_ = s.SetReadDeadline(time.Now().Add(idleTime))
@@ -203,7 +204,7 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 		if err != nil {
 			break
 		}
-		p.d.post(ctx, step.PeerMsg{From: peer, Msg: b})
+		p.d.post(p.ctx, step.PeerMsg{From: peer, Msg: b})
 	}
 	p.mu.Lock()
 	current := p.live[peer] == l
@@ -213,7 +214,7 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 	p.mu.Unlock()
 	if current {
 		p.d.note(NotePeerDown, nil, []wire.Hash{peer})
-		p.d.post(ctx, step.PeerDown{Peer: peer})
+		p.d.post(p.ctx, step.PeerDown{Peer: peer})
 	}
 }
 

@@ -35,7 +35,7 @@ func (p *purse) pay(credits, gas uint64) bool {
 
 // evidencePrice bounds what the hardware family asks for evidence of a CPU, in
 // entry credits, before there is any: its parts by the KiB, and the work.
-const evidencePrice = 40
+const evidencePrice = 32
 
 // price bounds what it asks for any other payload, with the transaction around it.
 func price(payload []byte) uint64 { return uint64(len(payload)+envelope+1023) / 1024 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"cloister/core/families/hardware/verifier"
@@ -12,9 +13,13 @@ import (
 	"cloister/wire/hardware"
 )
 
-// Repeat is after how many blocks what was submitted and is still owed is
-// submitted again.
-const Repeat = 6
+// After how many blocks what was submitted and is still owed is submitted again.
+const (
+	Repeat = 6
+	// Rejoin is for a request to join that was accepted: each costs gas, and if
+	// there were not enough verifiers there may be none for a while.
+	Rejoin = 256
+)
 
 // Config says which device an agent cares for, and how.
 type Config struct {
@@ -50,7 +55,7 @@ type Agent struct {
 	voter  verifier.Verifier
 
 	height  uint64               // of the last look
-	sent    map[string]uint64    // what was submitted, by name: the height it was at
+	sent    map[string]uint64    // what was submitted, by name: the height from which it is owed again
 	entries map[wire.Hash][]byte // fetched for verdicts
 }
 
@@ -109,8 +114,8 @@ func (a *Agent) Round(ctx context.Context) error {
 
 // forget drops what was submitted so long ago that it is over, or owed again.
 func (a *Agent) forget(height uint64) {
-	for name, at := range a.sent { // any order leaves the same
-		if height >= at+Repeat {
+	for name, until := range a.sent { // any order leaves the same
+		if height >= until {
 			delete(a.sent, name)
 		}
 	}
@@ -191,20 +196,33 @@ func (a *Agent) submit(ctx context.Context, height uint64, jobs []job) (err erro
 	}
 	for i, refused := range a.net.Submit(ctx, payloads) {
 		j, code := &jobs[i], wire.CodeOf(refused)
-		if !busy(code) {
-			a.sent[j.name] = height
+		pause := uint64(Repeat)
+		if refused == nil && j.name == joinName {
+			pause = Rejoin
 		}
-		op := hardware.Op(j.payload[0])
+		if !busy(code) {
+			a.sent[j.name] = height + pause
+		}
 		switch {
 		case refused == nil:
-			a.c.Log.Info("submitted", "operation", op, "device", a.device, "height", height)
+			a.c.Log.Info("device.submitted", "what", j.what(), "device", a.device, "height", height)
 		case passing[code]:
-			a.c.Log.Debug("not needed any more", "operation", op, "device", a.device, "code", code)
+			a.c.Log.Debug("device.overtaken", "what", j.what(), "device", a.device, "code", code)
 		default:
-			err = errors.Join(err, fmt.Errorf("operation %d: %w", op, refused), a.incriminate(ctx, j, code))
+			err = errors.Join(err, fmt.Errorf("%s: %w", j.what(), refused), a.incriminate(ctx, j, code))
 		}
 	}
 	return err
+}
+
+// what names a payload for people: the structure it is.
+func (j *job) what() string {
+	p, err := hardware.Decode(j.payload)
+	if err != nil {
+		return fmt.Sprintf("operation %d", j.payload[0])
+	}
+	_, name, _ := strings.Cut(fmt.Sprintf("%T", p), ".")
+	return name
 }
 
 // incriminate proves by refused evidence that the TPM is behind what the ledger
@@ -217,7 +235,7 @@ func (a *Agent) incriminate(ctx context.Context, j *job, refused wire.Code) erro
 	if p == nil {
 		return nil
 	}
-	a.c.Log.Error("the TPM is behind what the ledger knows of it: it exists twice, or was rolled back", "device", a.device)
+	a.c.Log.Error("device.cloned", "device", a.device, "why", "the TPM is behind what the ledger knows of it: it exists twice, or was rolled back")
 	if err := a.net.Submit(ctx, [][]byte{hardware.Encode(p)})[0]; err != nil {
 		return fmt.Errorf("proof of a clone: %w", err)
 	}

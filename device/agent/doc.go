@@ -12,9 +12,9 @@
 // decided in core/families/hardware/verifier, so that a trusted core and this
 // program cannot differ in it. An Agent adds the TPM and the network: it looks,
 // has the TPM do what only it can, and submits; one Round is one look. What was
-// submitted and is still owed is submitted again after Repeat blocks, never
-// sooner. Run drives Rounds until it is told to stop; it is the only thing here
-// that waits or reads a clock.
+// submitted and is still owed is submitted again after Repeat blocks, an accepted
+// request to join after Rejoin, never sooner. Run drives Rounds until it is told
+// to stop; it is the only thing here that waits or reads a clock.
 //
 // Invariants: for one task and attempt a thing is submitted at most once per
 // Repeat blocks; secrets that a verifier did not commit to are left out of an

@@ -22,7 +22,8 @@ type scene struct {
 	*testing.T
 	state  map[string][]byte
 	height uint64
-	moved  bool // reads fail
+	moved  bool // reads fail,
+	reads  int  // after so many
 	refuse error
 	sent   []public.Payload
 	chip   *actor
@@ -51,7 +52,7 @@ func (s *scene) Payer() wire.Account { return wire.Account{9} }
 
 func (s *scene) View(context.Context) (*agent.View, error) {
 	return &agent.View{At: verifier.At{Height: s.height, TimeMs: 1000}, Get: func(key []byte) ([]byte, error) {
-		if s.moved {
+		if s.reads--; s.moved && s.reads < 0 {
 			return nil, agent.ErrMoved
 		}
 		return s.state[string(key)], nil
@@ -134,10 +135,18 @@ func (a *actor) Show(_ evidencetpm.Selection, qualify func([32]byte) [32]byte) (
 
 func TestWhatIsOwedIsRepeatedAfterSomeBlocksOnly(t *testing.T) {
 	s := newScene(t)
-	submits[*public.JoinRequest](s, 10, 1, 0, 0, 0, 0, 0, 1, 0)
+	s.register(public.Active)
+	submits[*public.Deposit](s, 10, 1, 0, 0, 0, 0, 0, 1, 0)
 	if sent, err := s.round(17); len(sent) != 0 || err != nil { // the same look twice
 		t.Errorf("%d submitted, %v", len(sent), err)
 	}
+}
+
+// Each request that is accepted costs gas.
+func TestJoiningIsNotTriedOverAndOver(t *testing.T) {
+	s := newScene(t)
+	submits[*public.JoinRequest](s, 10, 1, 0, 0, 0, 0, 0, 0)
+	submits[*public.JoinRequest](s, 10+agent.Rejoin-1, 0, 1)
 }
 
 func TestABusyNetworkIsAskedAgainAtOnce(t *testing.T) {
@@ -293,6 +302,26 @@ func TestALookThatTheLedgerOvertookIsRepeated(t *testing.T) {
 	}
 	s.moved = false
 	submits[*public.JoinRequest](s, 10, 1)
+
+	// Wherever it happens, nothing is taken for a fact that was not read.
+	s = newScene(t, func(c *agent.Config) { c.Verify = true })
+	s.register(public.Active)
+	s.opened(public.Task{Kind: public.KindPeriodic, Phase: public.PhaseEvidence, Deadline: 90})
+	s.moved = true
+	for whole := range 50 {
+		s.reads = whole
+		sent, err := s.round(10)
+		if err == nil {
+			if whole < 5 || len(sent) > 2 {
+				t.Errorf("done after %d reads, %d submitted", whole, len(sent))
+			}
+			return
+		}
+		if !errors.Is(err, agent.ErrMoved) || errors.Is(err, agent.ErrRevoked) || errors.Is(err, agent.ErrOtherKeys) {
+			t.Errorf("after %d reads: %v", whole, err)
+		}
+	}
+	t.Error("never done")
 }
 
 func TestRefusedEvidenceProvesACloneOnlyIfTheChipIsBehind(t *testing.T) {

@@ -26,18 +26,23 @@ func (a *Agent) errands(ctx context.Context, v *View) ([]job, error) {
 	if d.NodeKey != a.c.Node.Public() || d.VRFKey != a.c.VRF.Public() {
 		return nil, ErrOtherKeys
 	}
-	if gone, err := v.revoked(d); err != nil || gone {
-		return nil, errors.Join(err, ErrRevoked)
+	switch gone, err := v.revoked(d); {
+	case err != nil:
+		return nil, err
+	case gone:
+		return nil, ErrRevoked
 	}
 	jobs, err := a.upkeep(v)
 	answers, failed := a.answers(ctx, v)
 	return append(jobs, answers...), errors.Join(err, failed)
 }
 
+// joinName names the request to join. Its proofs and signatures differ each time.
+const joinName = "join"
+
 // joining asks for registration, unless the device was dropped not long ago.
 func (a *Agent) joining(v *View) ([]job, error) {
-	name := string([]byte{byte(hardware.OpJoinRequest)})
-	if !a.c.Join || !a.owed(name) {
+	if !a.c.Join || !a.owed(joinName) {
 		return nil, nil
 	}
 	banned, err := row[hardware.Banned](v, hardware.BanKey(a.device))
@@ -48,7 +53,7 @@ func (a *Agent) joining(v *View) ([]job, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []job{{name: name, payload: hardware.Encode(p)}}, nil
+	return []job{{name: joinName, payload: hardware.Encode(p)}}, nil
 }
 
 // request is the request to register the TPM.
@@ -130,7 +135,7 @@ func (a *Agent) secrets(v *View, own *verifier.Own) ([]hardware.Secret, error) {
 	for i, s := range of {
 		want := committee.ActivationSecret(own.ID, own.Task.Attempt, s.Device, a.device, a.c.Chip.AK().Name(), got[i].Secret)
 		if got[i].Err != nil || want != s.SecretSum {
-			a.c.Log.Warn("a challenge has no answer", "verifier", s.Device, "error", got[i].Err)
+			a.c.Log.Warn("device.challenge_unanswerable", "verifier", s.Device, "error", got[i].Err)
 			continue
 		}
 		out = append(out, hardware.Secret{Verifier: s.Device, Secret: got[i].Secret})

@@ -31,7 +31,7 @@ func Run(ctx context.Context, c Config) error {
 		case errors.Is(err, ErrMoved):
 			continue // the network ends this (maxMoved)
 		case err != nil:
-			a.c.Log.Warn("some duties are not done", "device", a.device, "code", wire.CodeOf(err), "error", err)
+			a.c.Log.Warn("device.duties_undone", "device", a.device, "code", wire.CodeOf(err), "error", err)
 		}
 		select {
 		case <-ticker.C:

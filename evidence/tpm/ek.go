@@ -2,6 +2,7 @@ package tpm
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -123,17 +124,22 @@ func (ek *EK) anchor(certs []*x509.Certificate, anchors []evidence.Anchor, at in
 		}
 		ek.NotAfter = min(ek.NotAfter, c.NotAfter.Unix())
 	}
+	var refused error // by a root of that name and key; another may be its renewal
 	for _, a := range anchors {
 		root, err := x509.ParseCertificate(a.DER)
 		if a.Vendor != evidence.TPMMaker || err != nil || !endsIn(certs, root) {
 			continue
 		}
 		if err := leadsTo(certs, root, at); err != nil {
-			return err
+			refused = cmp.Or(refused, err)
+			continue
 		}
 		ek.Anchor, ek.Simulated = a.ID(), a.Simulated
 		ek.NotAfter = min(ek.NotAfter, root.NotAfter.Unix())
 		return nil
+	}
+	if refused != nil {
+		return refused
 	}
 	return refuseAs(ErrChainInvalid, wire.ErrUnknownAnchor, "the chain ends in %.64q, which is no trusted root", certs[len(certs)-1].Issuer.CommonName)
 }

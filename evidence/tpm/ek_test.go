@@ -62,6 +62,7 @@ func TestEachFailingCheckOfAnEndorsementHasItsReason(t *testing.T) {
 	}
 	small := &rsa.PublicKey{N: new(big.Int).Rsh(c.ek.N, 1024), E: 65537}
 	odd := &rsa.PublicKey{N: c.ek.N, E: 3}
+	even := &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 65537}
 	impostor := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Simulated TPM root"}, NotBefore: issued, NotAfter: issued.AddDate(20, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
@@ -107,6 +108,7 @@ func TestEachFailingCheckOfAnEndorsementHasItsReason(t *testing.T) {
 		{"an elliptic key, well certified", ErrEKClass, wire.ErrEvidenceUnsupported, of(&ec.PublicKey, x509.KeyUsageKeyAgreement), m.anchors(), now},
 		{"an elliptic key to encipher", ErrEKProfile, wire.ErrEvidenceUnsupported, of(&ec.PublicKey, x509.KeyUsageKeyEncipherment), m.anchors(), now},
 		{"a short key", ErrEKClass, wire.ErrEvidenceUnsupported, of(small, x509.KeyUsageKeyEncipherment), m.anchors(), now},
+		{"an even modulus", ErrEKClass, wire.ErrEvidenceUnsupported, of(even, x509.KeyUsageKeyEncipherment), m.anchors(), now},
 		{"another exponent", ErrEKClass, wire.ErrEvidenceUnsupported, of(odd, x509.KeyUsageKeyEncipherment), m.anchors(), now},
 	} {
 		_, err := VerifyEK(row.chain, row.anchors, row.at)
@@ -130,6 +132,15 @@ func TestAnExpiredRootEndsItsChains(t *testing.T) {
 	}
 	if _, err := VerifyEK([][]byte{leaf}, anchors, now); !refusedFor(err, ErrChainInvalid) || wire.CodeOf(err) != wire.ErrEvidenceExpired {
 		t.Error(err)
+	}
+	// Unless it was renewed, in whatever order the two are trusted.
+	renewed := *root
+	renewed.NotAfter = issued.AddDate(20, 0, 0)
+	again := evidence.Anchor{Vendor: evidence.TPMMaker, DER: create(t, &renewed, &renewed, &rootKey().PublicKey, rootKey())}
+	for _, both := range [][]evidence.Anchor{{anchors[0], again}, {again, anchors[0]}} {
+		if ek, err := VerifyEK([][]byte{leaf}, both, now); err != nil || ek.Anchor != again.ID() {
+			t.Errorf("%+v, %v", ek, err)
+		}
 	}
 }
 

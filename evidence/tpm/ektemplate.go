@@ -57,9 +57,11 @@ func parseEKKey(spki []byte) (*rsa.PublicKey, error) {
 	return key, checkEKClass(key)
 }
 
+// checkEKClass refuses an even modulus too: nothing can be encrypted to it, and
+// the verifiers who then have no challenge to show would pay for it.
 func checkEKClass(key *rsa.PublicKey) error {
-	if key.N.BitLen() != ekBits || key.E != ekExponent {
-		return refuse(ErrEKClass, "an endorsement key is RSA-2048 with exponent 65537, got %d bits with %d", key.N.BitLen(), key.E)
+	if key.N.BitLen() != ekBits || key.N.Bit(0) == 0 || key.E != ekExponent {
+		return refuse(ErrEKClass, "an endorsement key is RSA-2048 with an odd modulus and exponent 65537, got %d bits with %d", key.N.BitLen(), key.E)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"strings"
 
 	"cloister/evidence"
@@ -71,7 +72,7 @@ func ParseGenesis(params []byte) (*Genesis, error) {
 	if err := dec.Decode(g); err != nil {
 		return nil, fmt.Errorf("trust: %w: %v", wire.ErrEncoding, err)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return nil, fmt.Errorf("trust: %w: something follows the parameters", wire.ErrEncoding)
 	}
 	return g, nil

@@ -309,7 +309,7 @@ func TestGenesisEntriesReadBack(t *testing.T) {
 
 func TestGenesisFilesAreReadStrictly(t *testing.T) {
 	for _, bad := range []string{
-		"", "[]", `{"testnet":true}{}`, `{"testnets":true}`, `{"roots":[{"vendor":"acme"}]}`, `{"roots":[{"class":"abacus"}]}`,
+		"", "[]", `{"testnet":true}{}`, `{"testnet":true}}`, `{"testnets":true}`, `{"roots":[{"vendor":"acme"}]}`, `{"roots":[{"class":"abacus"}]}`,
 		`{"items":[{"type":"gossip"}]}`, `{"measurements":[{"alg":"md5"}]}`, `{"mandatory":["keyboard"]}`, `{"roots":[{"owner":"me"}]}`,
 	} {
 		if _, err := ParseGenesis([]byte(bad)); !errors.Is(err, wire.ErrEncoding) {

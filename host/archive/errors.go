@@ -18,8 +18,8 @@ var (
 	// Nothing was stored. Wraps what was wrong.
 	ErrRefused = errors.New("archive: block refused")
 	// ErrCorrupt means that what was durable can no longer be read as it was written.
-	// Restore the file named from a copy, or wipe the archive and fetch it from
-	// another host; deleting the folder index is enough if only that is damaged.
+	// Restore the file named from a copy, or wipe the archive and have it filled
+	// from another host (package host/follow); deleting the folder index is enough if only that is damaged.
 	ErrCorrupt = errors.New("archive: damaged")
 	// ErrForeign means that the directory holds the archive of another chain.
 	ErrForeign = errors.New("archive: belongs to another chain")

@@ -13,14 +13,17 @@
 //	store/         the core's objects, sealed (host/objects)
 //	archive/       blocks and their indexes, public (host/archive)
 //
-// Losing archive costs a copy from another host, losing store the node's
-// identity. What the command line keeps in a home besides is its own business.
+// Losing archive costs nothing where node.toml names hosts to follow: it is filled
+// again. Losing store costs the node's identity. What the command line keeps in a
+// home besides is its own business.
 //
 // # Invariants
 //
 //   - One process uses a home: the object store's lock says so.
 //   - Nothing listens before archive and store are open; on the way out the API
-//     ends first, then the core, then the files are closed.
+//     ends first, then the core, then what follows other hosts, then the files
+//     are closed.
+//   - Prepare never replaces what an operator or an earlier run has put into a home.
 //   - When the core needs an operator, Run ends with that error instead of
 //     serving a ledger that no longer grows.
 //

@@ -22,7 +22,8 @@
 //   - At most one core runs at a time, and it dies with this process.
 //   - Submit, Query and Status reach the core only between its Ready and the
 //     end of its gate; otherwise they fail at once with a code.
-//   - What is reported as archived is durable (archive.Height).
+//   - What is reported as archived is durable (archive.Height), and a block that
+//     this life of the core has published: what others brought, it finds itself.
 //   - Exit codes 4, 6 and 7 and a refused block end Run with an error.
 //
 // Gate specification §2, §4.2, §4.3, §5, §7.

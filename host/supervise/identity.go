@@ -44,8 +44,13 @@ func Identity(ctx context.Context, cfg IdentityConfig) (key wire.PublicKey, know
 	if errors.Is(err, gate.ErrGateClosed) {
 		err = errors.Join(err, g.Err())
 	}
-	g.Close()
+	if err != nil {
+		g.Close()
+	}
+	// After an orderly stop the core exits by itself. Its gate stays open till
+	// then: closed before, it would count as the host's death.
 	code := p.end(dieTime)
+	g.Close()
 	switch {
 	case err != nil:
 		return key, false, fmt.Errorf("supervise: asking the core for its identity: %w", err)

@@ -46,7 +46,8 @@ var rooms = map[string][]string{
 	"sim":   {"core", "gate", "evidence", "wire"},
 	"bench": {"client", "wire", "gen"},
 	// Named stories with real processes, driven from outside.
-	"scenario": {"bench", "client", "wire"},
+	"scenario":         {"bench", "client", "wire"},
+	"scenario/tpmtour": {"device", "evidence", "wire"},
 
 	"internal/archtest": {},
 }

@@ -16,8 +16,8 @@ const (
 	msgRaft byte = 1 // a raftpb.Message follows
 	msgAck  byte = 2 // an ack follows
 	msgSeal byte = 3 // a sealed follows
-	msgAsk  byte = 4 // nothing follows: what is known of my slot?
-	// msgWitness: a promise follows.
+	msgAsk  byte = 4 // a question follows
+	// msgWitness: a testimony follows.
 	msgWitness byte = 5
 )
 

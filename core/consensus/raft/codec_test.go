@@ -110,6 +110,31 @@ func FuzzDecodeBase(f *testing.F) {
 	})
 }
 
+// TestASnapshotIsItsBase: what the library is told of a snapshot is what the engine
+// begins with.
+func TestASnapshotIsItsBase(t *testing.T) {
+	_, b, _ := handed()
+	now, _ := sets()
+	for name, spoil := range map[string]func(s *raftpb.Snapshot){
+		"":               func(*raftpb.Snapshot) {},
+		"no base":        func(s *raftpb.Snapshot) { s.Data = nil },
+		"another index":  func(s *raftpb.Snapshot) { s.Metadata.Index = proto.Uint64(8) },
+		"another term":   func(s *raftpb.Snapshot) { s.Metadata.Term = proto.Uint64(8) },
+		"another member": func(s *raftpb.Snapshot) { s.Metadata.ConfState.Voters[0] = 9 },
+		"no members":     func(s *raftpb.Snapshot) { s.Metadata.ConfState = nil },
+	} {
+		s := snapshotOf(&base{Index: 4, Term: 2, Header: b.Header, Members: now})
+		spoil(s)
+		data, err := proto.Marshal(&raftpb.Message{Type: raftpb.MsgSnap.Enum(), From: proto.Uint64(1), To: proto.Uint64(2), Snapshot: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeRaft(data, 1, 2); (err == nil) != (name == "") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func FuzzDecodeRaft(f *testing.F) {
 	_, _, c := handed()
 	data, _ := proto.Marshal(c.cc)

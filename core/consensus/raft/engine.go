@@ -262,11 +262,14 @@ func (e *Engine) Message(now step.Now, from wire.NodeID, msg []byte) {
 			e.onSeal(now, &s)
 		}
 	case msgAsk:
-		e.onAsk(m)
+		var q question
+		if wire.Unmarshal(msg[1:], &q, 16) == nil {
+			e.onAsk(m, q)
+		}
 	case msgWitness:
-		var p promise
-		if wire.Unmarshal(msg[1:], &p, 64) == nil {
-			e.onWitness(m, p)
+		var t testimony
+		if wire.Unmarshal(msg[1:], &t, 64) == nil {
+			e.onWitness(m, &t)
 		}
 	}
 	e.drain(now)

@@ -12,58 +12,79 @@ import (
 	"cloister/wire"
 )
 
-// restore rebuilds raft's memory from the log.
-func (e *Engine) restore(log []step.Record) error {
-	// A new chain starts from a snapshot at index 1, so no bootstrap entries exist.
-	from := &base{Index: 1, Term: 1, Header: e.boot.Genesis.Header, Members: e.boot.First}
-	type logged struct {
-		e   *raftpb.Entry
-		seq uint64
+// logged is an entry as the log holds it.
+type logged struct {
+	e   *raftpb.Entry
+	seq uint64
+}
+
+// history is what the records of a log add up to.
+type history struct {
+	from    *base
+	entries []logged // what later terms replaced is gone
+	state   *raftpb.HardState
+	seal    *sealed // the newest, or nil
+}
+
+// readLog reads the log's records. A new chain starts from a snapshot at index 1,
+// so no bootstrap entries exist.
+func (e *Engine) readLog(log []step.Record) (*history, error) {
+	x := &history{
+		from:  &base{Index: 1, Term: 1, Header: e.boot.Genesis.Header, Members: e.boot.First},
+		state: &raftpb.HardState{},
 	}
-	var entries []logged
-	var seal *sealed
 	for _, r := range log {
 		switch r.Type {
 		case recEntry, recConf:
 			ent, err := decodeEntry(r.Type, r.Data)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			for n := len(entries); n > 0 && entries[n-1].e.GetIndex() >= ent.GetIndex(); n-- {
-				entries = entries[:n-1] // a later term replaced the tail
+			for n := len(x.entries); n > 0 && x.entries[n-1].e.GetIndex() >= ent.GetIndex(); n-- {
+				x.entries = x.entries[:n-1] // a later term replaced the tail
 			}
-			entries = append(entries, logged{ent, r.Seq})
+			x.entries = append(x.entries, logged{ent, r.Seq})
 		case recState:
 			var h hardState
 			if err := wire.Unmarshal(r.Data, &h, 64); err != nil {
-				return err
+				return nil, err
 			}
-			e.state = &raftpb.HardState{Term: proto.Uint64(h.Term), Vote: proto.Uint64(h.Vote), Commit: proto.Uint64(h.Commit)}
+			x.state = &raftpb.HardState{Term: proto.Uint64(h.Term), Vote: proto.Uint64(h.Vote), Commit: proto.Uint64(h.Commit)}
 		case recBase:
 			b, err := decodeBase(r.Data)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if b.Index >= from.Index {
-				from = b
+			if b.Index >= x.from.Index {
+				x.from = b
 			}
 		case recSeal:
-			seal = new(sealed)
-			if err := wire.Unmarshal(r.Data, seal, maxSealed); err != nil {
-				return err
+			x.seal = new(sealed)
+			if err := wire.Unmarshal(r.Data, x.seal, maxSealed); err != nil {
+				return nil, err
 			}
 		default:
-			return fmt.Errorf("raft: %w: log record type %d", wire.ErrEncoding, r.Type)
+			return nil, fmt.Errorf("raft: %w: log record type %d", wire.ErrEncoding, r.Type)
 		}
 	}
-	e.begin(from)
-	if err := e.ms.ApplySnapshot(snapshotOf(from)); err != nil {
+	return x, nil
+}
+
+// restore rebuilds raft's memory from the log.
+func (e *Engine) restore(log []step.Record) error {
+	x, err := e.readLog(log)
+	if err != nil {
+		return err
+	}
+	e.state = x.state
+	e.begin(x.from)
+	if err := e.ms.ApplySnapshot(snapshotOf(x.from)); err != nil {
 		return err
 	}
 	e.durableIdx, e.requestedIdx, e.checkedIdx = e.base.Index, e.base.Index, e.base.Index
 	e.committedIdx, e.decidedIdx = e.base.Index, e.base.Index
 	var kept []*raftpb.Entry
-	for _, l := range entries {
+	for _, l := range x.entries {
 		if l.e.GetIndex() <= e.base.Index {
 			continue
 		}
@@ -89,14 +110,12 @@ func (e *Engine) restore(log []step.Record) error {
 	if e.state.GetCommit() > e.lastIndex() {
 		return fmt.Errorf("raft: log ends at %d, before the committed %d", e.lastIndex(), e.state.GetCommit())
 	}
-	if x := e.boot.Executed.Header.Height; x > e.base.Header.Height {
-		if it := e.at(x); it == nil && !e.boot.Ahead || it != nil && it.block.Hash != e.boot.Executed.Hash {
-			return fmt.Errorf("raft: state is at height %d, which the log does not hold", x)
+	if h := e.boot.Executed.Header.Height; h > e.base.Header.Height {
+		if it := e.at(h); it == nil && !e.boot.Ahead || it != nil && it.block.Hash != e.boot.Executed.Hash {
+			return fmt.Errorf("raft: state is at height %d, which the log does not hold", h)
 		}
 	}
-	if seal != nil {
-		e.early = seal
-	}
+	e.early = x.seal
 	return e.ms.SetHardState(e.state)
 }
 

@@ -32,6 +32,18 @@ type promise struct {
 	Height  uint64 // height of the newest block it signed for
 }
 
+// question asks what a voter knows of the asker's slot; testimony is the answer.
+type question struct {
+	_    struct{} `cbor:",toarray"`
+	Slot uint64
+}
+
+type testimony struct {
+	_       struct{} `cbor:",toarray"`
+	Slot    uint64
+	Promise promise
+}
+
 func (p *promise) signed(term, height uint64) {
 	if term > p.SigTerm || term == p.SigTerm && height > p.Height {
 		p.SigTerm, p.Height = term, height
@@ -42,13 +54,13 @@ func (p *promise) signed(term, height uint64) {
 // witness is the phase of silence; nil once it is over.
 type witness struct {
 	since, asked int64 // elapsed ms
-	answers      map[uint64]promise
+	answers      map[wire.NodeID]promise
 }
 
 // startWitness begins the phase, unless there is nobody to ask.
 func (e *Engine) startWitness(now step.Now) {
 	if _, enough := e.witnesses(); enough > 0 {
-		e.proving = &witness{since: now.Elapsed, asked: now.Elapsed - repeatMs, answers: map[uint64]promise{}}
+		e.proving = &witness{since: now.Elapsed, asked: now.Elapsed - repeatMs, answers: map[wire.NodeID]promise{}}
 	}
 }
 
@@ -82,11 +94,11 @@ func (e *Engine) prove(now step.Now) {
 	}
 	answers, clean := 0, true
 	for i := range ask {
-		if p, have := w.answers[ask[i].Slot]; have {
+		if p, have := w.answers[ask[i].ID]; have {
 			answers++
 			clean = clean && p == promise{}
 		} else if again {
-			e.app.Send(ask[i].ID, []byte{msgAsk})
+			e.app.Send(ask[i].ID, encodeMsg(msgAsk, wire.Marshal(question{Slot: e.boot.Slot})))
 		}
 	}
 	// A chain that is just born has nothing on its way.
@@ -98,11 +110,12 @@ func (e *Engine) prove(now step.Now) {
 }
 
 // onWitness judges an answer.
-func (e *Engine) onWitness(from *wire.Member, p promise) {
-	if e.proving == nil {
+func (e *Engine) onWitness(from *wire.Member, t *testimony) {
+	if e.proving == nil || t.Slot != e.boot.Slot {
 		return
 	}
-	e.proving.answers[from.Slot] = p
+	p := t.Promise
+	e.proving.answers[from.ID] = p
 	term, height := e.base.Term, e.base.Header.Height
 	for i := len(e.items) - 1; i >= 0; i-- {
 		if it := &e.items[i]; i == len(e.items)-1 {
@@ -120,9 +133,12 @@ func (e *Engine) onWitness(from *wire.Member, p promise) {
 	}
 }
 
-// onAsk tells a member what is known of its slot.
-func (e *Engine) onAsk(from *wire.Member) {
-	e.app.Send(from.ID, encodeMsg(msgWitness, wire.Marshal(e.promises[from.Slot])))
+// onAsk tells a member what is known of its slot. A slot this node has not heard
+// of yet is no slot without promises; and the member may have had another before.
+func (e *Engine) onAsk(from *wire.Member, q question) {
+	if m := e.member(q.Slot); m != nil && m.ID == from.ID {
+		e.app.Send(from.ID, encodeMsg(msgWitness, wire.Marshal(testimony{Slot: q.Slot, Promise: e.promises[q.Slot]})))
+	}
 }
 
 // recall keeps what a raft message promises: those that are sent only after

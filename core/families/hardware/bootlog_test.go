@@ -21,7 +21,7 @@ import (
 // PC Client Platform Firmware Profile, and the PCRs it leads to.
 type bootLog struct {
 	b    []byte
-	pcrs [16]wire.Hash
+	pcrs [24]wire.Hash
 }
 
 // Event types of the profile.

@@ -55,6 +55,10 @@
 //   - A device that passed with code revoked since its anchor is stale at once.
 //   - A won dispute over a FAIL gives credit back and ends the cooldown; to be
 //     active again the device passes a REINSTATE task.
+//   - A node's registration enrols its hardware (Enrol); the rules of nodes look at
+//     a device's status in turn. They are told of changes by Totals.Barrings.
+//   - A TPM keeps the attestation key it joined with: there is no AKRotate
+//     (specification §5, last paragraph).
 //   - Prepaid gas is what owners deposit here; the treasury is spent by order of the
 //     authorities.
 //

@@ -13,8 +13,15 @@
 // earlier ones, so a core restarted from an older copy of its files, or started
 // twice, is refused (consensus specification §5). A registration lasts as long
 // as the shortest of its roles' policies says; new evidence prolongs it. What
-// the evidence showed is kept and judged again, without new evidence, whenever
-// the hardware family's tables change and once an hour.
+// the evidence showed is kept, the keys of its certificates too, and judged
+// again, without new evidence, whenever the hardware family's tables change and
+// once an hour.
+//
+// Registering a node makes its hardware a device of the hardware family's
+// registry as well, so that one act of its operator is enough. If the registry
+// has no room for it now, the node goes on without, and its next evidence tries
+// again. What the registry says against a device holds for the node on it: while
+// the device is suspended or revoked, be it at its owner's wish, so is the node.
 //
 // # The roster
 //
@@ -36,6 +43,18 @@
 // promoted when a voter says that it has caught up. Voters are 1 to 7; 1, 3, 5
 // and 7 are the numbers to run with, and an even number is a step between two
 // of them, safe but no more available than one less.
+//
+// # Vendors
+//
+// The policy of voters says of how many vendors their hardware has to be. The
+// voters of a set keep that many once they have it: an order or a wish that would
+// leave fewer is refused (ErrVendorClasses), and the removal of a voter that is
+// barred by the rules alone waits for another on such hardware; meanwhile no other
+// voter leaves whom a quorum takes. The revoked go whatever their hardware. Until
+// a chain has reached the number, nothing is demanded of it: a chain founded on
+// one vendor's hardware can become diverse, and founders that have shown no
+// evidence count for no vendor. If the last voter on a vendor's hardware is lost
+// for good, the authorities revoke it, admit another, or lower the number.
 //
 // # Invariants
 //

@@ -142,3 +142,37 @@ func TestOnlyEvidenceOfACPUIsTakenForOne(t *testing.T) {
 		t.Errorf("%+v, %v", good, err)
 	}
 }
+
+// A founder brings in one device whatever the epoch has room for; a banned device
+// waits.
+func TestWhoMayJoin(t *testing.T) {
+	w := newWorld(t)
+	full := changed(public.TotalsKey, func(x *public.Totals) { x.Joins, x.JoinLimit = 3, 3 })(w.get)
+	founder := func(taken wire.Hash) verifier.Reader {
+		return func(key []byte) ([]byte, error) {
+			if bytes.Equal(key, public.FounderKey(ledgertest.Account(ledgertest.Carol))) {
+				return wire.Marshal([]any{uint64(1), taken}), nil
+			}
+			return full(key)
+		}
+	}
+	banned := func(until uint64) verifier.Reader {
+		return func(key []byte) ([]byte, error) {
+			if bytes.Equal(key, public.BanKey(wire.Hash{5})) {
+				return wire.Marshal(&public.Banned{Until: until}), nil
+			}
+			return w.get(key)
+		}
+	}
+	for name, c := range map[string]struct {
+		get  verifier.Reader
+		want bool
+	}{
+		"there is room": {w.get, true}, "no room": {full, false}, "a founder": {founder(wire.Hash{}), true}, "a founder that did": {founder(wire.Hash{1}), false},
+		"banned until the next block": {banned(101), true}, "banned": {banned(102), false},
+	} {
+		if got, err := verifier.MayJoin(c.get, wire.Hash{5}, ledgertest.Account(ledgertest.Carol), 100); got != c.want || err != nil {
+			t.Errorf("%s: %t, %v", name, got, err)
+		}
+	}
+}

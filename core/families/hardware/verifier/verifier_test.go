@@ -60,11 +60,12 @@ func TestACommitteeReachesItsVerdictWhateverIsLost(t *testing.T) {
 func TestATPMJoinsByTheCommitteesSecrets(t *testing.T) {
 	w := newWorld(t)
 	w.members[3].lazy = true
+	mute := w.members[4] // its challenge never arrives: it has no vote, and knows it
 	chip := newMember(100, w.chips[0])
 	chip.owner = ledgertest.Bob
 	w.lost = func(m *member, j *verifier.Job) bool {
 		h := w.Ledger.Height()
-		return h+2 < j.Until && wire.TH("test/lost", wire.U64(h), m.id[:])[0]%2 != 0
+		return m == mute && j.Op() == public.OpChallenge || h+2 < j.Until && wire.TH("test/lost", wire.U64(h), m.id[:])[0]%2 != 0
 	}
 	w.step(w.join(chip))
 	own, err := verifier.OwnTask(w.get, chip.id)
@@ -77,7 +78,7 @@ func TestATPMJoinsByTheCommitteesSecrets(t *testing.T) {
 		t.Fatalf("%+v, the device is %s", got, w.status(chip))
 	}
 	for _, s := range w.committee(own.ID) {
-		if lazy := s.Device == w.members[3].id; s.Challenged == lazy || s.Revealed == lazy || s.Answered == lazy {
+		if lazy := s.Device == w.members[3].id || s.Device == mute.id; s.Challenged == lazy || s.Revealed == lazy || s.Answered == lazy {
 			t.Errorf("seat %+v", s)
 		}
 	}
