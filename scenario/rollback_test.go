@@ -56,7 +56,9 @@ func TestAnOlderStoreIsNoticed(t *testing.T) {
 		if err := third.ends(); err == nil {
 			t.Error("its host ended as if all were well")
 		}
-		if !third.logged("raft.rolled_back") {
+		// Its engine finds it out by the others' word, or by being told of blocks
+		// that it had acknowledged and does not have.
+		if !third.logged("raft.rolled_back") && !third.logged("raft.broken") {
 			t.Error("its log does not say why")
 		}
 		first.start()
@@ -66,9 +68,10 @@ func TestAnOlderStoreIsNoticed(t *testing.T) {
 	})
 }
 
-// TestOfTwoCopiesOfANodeOneRemains: a second copy of a validator on the same
-// machine. Its number of runs tells them apart, and no two blocks contradict.
-func TestOfTwoCopiesOfANodeOneRemains(t *testing.T) {
+// TestOfTwoCopiesOfANodeAtMostOneRemains: a second copy of a validator on the same
+// machine. Their numbers of runs tell them apart. The others go on, and no two
+// blocks contradict.
+func TestOfTwoCopiesOfANodeAtMostOneRemains(t *testing.T) {
 	n := devNetwork(t, t.TempDir(), 3)
 	c := n.dial(1, 2)
 	chain := createChain(t, c, n.key, "copies")
@@ -85,27 +88,34 @@ func TestOfTwoCopiesOfANodeOneRemains(t *testing.T) {
 	clone.edit(`(?s)(\[peer\]\s+listen = )\S+`, `${1}"`+clone.peer+`"`)
 	clone.start()
 
-	remains := original
-	deadline := time.After(patience)
-	for i, ended := 0, false; !ended; i++ {
-		submit(t, c, n, chain, fmt.Sprint("meanwhile-", i))
-		select {
-		case <-original.exit:
-			remains, ended = clone, true
-		case <-clone.exit:
-			ended = true
-		case <-deadline:
-			t.Fatal("both copies go on")
-		case <-time.After(100 * time.Millisecond):
+	load := 0
+	eventually(t, "one of the copies ends", func(context.Context) error {
+		load++
+		submit(t, c, n, chain, fmt.Sprint("meanwhile-", load))
+		if len(original.exit)+len(clone.exit) == 0 {
+			return errors.New("both go on")
 		}
+		return nil
+	})
+	remains := original
+	if len(original.exit) > 0 {
+		remains = clone
 	}
-	remains.becomes(t, "voter")
-	submit(t, c, n, chain, "with the one that remains")
-	n.Validators[0].Endpoint = remains.endpoint()
+	// The copy that came later may have forgotten what the other one promised, and
+	// ends too when that is found out.
+	eventually(t, "the other one votes, or has ended", func(ctx context.Context) error {
+		if len(remains.exit) > 0 {
+			return nil
+		}
+		s, err := remains.dial().HostStatus(ctx)
+		if err == nil && (s.GetCore().GetRole() != "voter" || s.Core.Leader == "") {
+			err = fmt.Errorf("role %q, leader %q", s.GetCore().GetRole(), s.GetCore().GetLeader())
+		}
+		return err
+	})
+	submit(t, c, n, chain, "afterwards")
+	n.Validators = n.Validators[1:]
 	sameChain(t, n)
-	if len(remains.exit) > 0 {
-		t.Error("none remains")
-	}
 }
 
 // swap puts another folder in the place of one, and returns where that is now.

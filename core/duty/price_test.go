@@ -20,7 +20,7 @@ func TestPricesAreNotUnderestimated(t *testing.T) {
 		reveal.Measurements = append(reveal.Measurements, wire.Hash(append(wire.U64(n), make([]byte, 24)...)))
 	}
 	for _, p := range []hardware.Payload{
-		&hardware.JoinPlatform{Evidence: most}, &hardware.EvidenceSubmit{Evidence: most},
+		&hardware.JoinPlatform{Evidence: most},
 		&hardware.Claim{Proof: make([]byte, hardware.ProofSize)}, &hardware.Commit{}, &hardware.Reveal{Verdict: hardware.Fail}, reveal,
 		&hardware.Challenge{Blob: make([]byte, hardware.BlobSize), EncSecret: make([]byte, hardware.SecretSize)},
 		&hardware.Deposit{Amount: hardware.MaxAmount}, &hardware.Open{Kind: hardware.KindReinstate},
@@ -38,7 +38,7 @@ func TestPricesAreNotUnderestimated(t *testing.T) {
 		}
 		got := price(payload)
 		switch p.(type) {
-		case *hardware.JoinPlatform, *hardware.EvidenceSubmit:
+		case *hardware.JoinPlatform:
 			got = evidencePrice
 		}
 		if got < want.Credits || got > want.Credits+20 {

@@ -11,9 +11,9 @@ import (
 
 // minority picks seated verifiers who together hold less than a third of the
 // seats, as many as fit.
-func (w *world) minority(task wire.Hash) (list map[*verifier]bool, seats uint32) {
+func (w *world) minority(task wire.Hash) map[*verifier]bool {
 	w.Helper()
-	list = map[*verifier]bool{}
+	list, seats := map[*verifier]bool{}, uint32(0)
 	total := w.task(task).Seats
 	for _, s := range w.committeeOf(task) {
 		if 3*(seats+uint32(s.Seats)) < total {
@@ -24,7 +24,7 @@ func (w *world) minority(task wire.Hash) (list map[*verifier]bool, seats uint32)
 	if len(list) == 0 {
 		w.Fatalf("nobody has less than a third of %d seats: this test shows nothing", total)
 	}
-	return list, seats
+	return list
 }
 
 // Verifiers with less than a third of the seats can do what they like.
@@ -44,7 +44,7 @@ func TestAttackColludingVerifiersBelowAThird(t *testing.T) {
 		task := w.opened(ledgertest.Carol, c.id, public.KindChallenge)
 		w.OK(w.send(c.owner, c.submit(w, task)))
 		w.drawn(task)
-		liars, _ := w.minority(task)
+		liars := w.minority(task)
 		before := map[wire.Hash]uint64{}
 		for v := range liars { //deterministic: each is looked at alone
 			before[v.id] = w.credit(v.id)

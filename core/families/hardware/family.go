@@ -47,9 +47,44 @@ func heavy(p hardware.Payload) uint64 {
 	return 0
 }
 
-// Price is one credit per KiB begun, and more for what is heavy to verify.
+// Price is one credit per KiB begun, and more for what is heavy to verify. What
+// a task demands of its device is free: the task was paid for by whoever opened
+// it, and a device whose account is empty must not fail for that.
 func (Family) Price(c *ledger.Call) (ledger.Price, error) {
+	free, err := demanded(c)
+	if err != nil || free {
+		return ledger.Price{}, err
+	}
 	return ledger.Price{Credits: uint64(c.Size+1023)/1024 + heavy(c.Payload.(hardware.Payload))}, nil
+}
+
+// demanded reports whether the transaction is the evidence that an open task
+// waits for now, from the device's owner or node.
+func demanded(c *ledger.Call) (bool, error) {
+	var id wire.Hash
+	var attempt uint32
+	var phase hardware.Phase
+	switch p := c.Payload.(type) {
+	case *hardware.EvidenceSubmit:
+		id, attempt, phase = p.Task, p.Attempt, hardware.PhaseEvidence
+	case *hardware.Answer:
+		id, attempt, phase = p.Task, p.Attempt, hardware.PhaseAnswer
+	default:
+		return false, nil
+	}
+	b, err := bookOf(c)
+	if err != nil {
+		return false, err
+	}
+	t, err := row[hardware.Task](b, hardware.TaskKey(id))
+	if err != nil || t == nil || t.Phase != phase || t.Attempt != attempt || t.Deadline < c.Height {
+		return false, err
+	}
+	d, err := row[hardware.Device](b, hardware.DeviceKey(t.Device))
+	if err != nil || d == nil {
+		return false, err
+	}
+	return c.Payer == d.Owner || c.Payer == wire.AccountOf(d.NodeKey), nil
 }
 
 // handling is one transaction being carried out.
