@@ -50,7 +50,7 @@ func TestRaftKeepsItsPromisesUnderFaults(t *testing.T) {
 // TestRaftKeepsItsPromisesInFigure8 is the honest engine in the story in which a
 // seal from an old term would be found out.
 func TestRaftKeepsItsPromisesInFigure8(t *testing.T) {
-	everySeed(t, Options{Load: 30, Figure8: true, Raft: raft.Trial{MessageBytes: 1}})
+	everySeed(t, Options{Load: 30, Figure8: true})
 }
 
 func TestSoloKeepsItsPromisesUnderFaults(t *testing.T) {
@@ -158,7 +158,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}{
 		{"acknowledge before sync", Options{Load: 10, Faults: true, Raft: raft.Trial{Unsynced: true}}},
 		{"order in an epoch that ended", Options{Spares: 2, Load: 12, Faults: true, Raft: raft.Trial{OldEpoch: true}}},
-		{"seal from an old term", Options{Load: 30, Figure8: true, Raft: raft.Trial{OldTerm: true, MessageBytes: 1}}},
+		{"seal from an old term", Options{Load: 30, Figure8: true, Raft: raft.Trial{OldTerm: true}}},
 	} {
 		t.Run(plant.name, func(t *testing.T) {
 			o := plant.Options

@@ -22,9 +22,9 @@
 // acknowledged before the change is in force.
 //
 // Restart mode "trust-disk": ordinary raft durability, safe against crashes,
-// not against a host that puts old disk contents back. A restarted voter asks
-// the others first what they hold of it (witness.go), which catches a host that
-// does so whenever a forgotten promise reached a voter that is up.
+// not against a host that puts old disk contents back. Whoever begins to run in a
+// slot is silent until it asked the voters what they hold of it (witness.go), which
+// catches a host that does so whenever a forgotten promise reached a voter that is up.
 //
 // Consensus specification §3, §4.1–§4.4, §5.
 package raft

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"cloister/core/consensus"
+	"cloister/core/consensus/quorum"
 	"cloister/core/step"
 	"cloister/wire"
 )
@@ -162,6 +163,75 @@ func TestATornSnapshotBringsNoVote(t *testing.T) {
 		step.Record{Seq: 2, Type: recBase, Data: wire.Marshal(&base{Index: 40, Term: 5, Header: b.Header, Members: members(1, 1, 2, 3)})})
 	if n.fatal != 0 || n.e.state.GetTerm() != 5 || n.e.state.GetVote() != 0 {
 		t.Errorf("event %#x, state %v", n.fatal, n.e.state)
+	}
+}
+
+// TestTheLogKeepsWhatRaftHasNotApplied: a change that waits for its set holds back
+// what raft takes for applied, and raft reads on from there before it campaigns.
+func TestTheLogKeepsWhatRaftHasNotApplied(t *testing.T) {
+	now := members(1, 1, 2, 3)
+	next := members(2, 1, 2, 3)
+	next.Members = append(next.Members, members(2, 4).Members[0])
+	next.Members[3].Role = wire.Learner
+	x, err := quorum.Step(now, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	genesis := &wire.Header{Version: wire.HeaderVersion, EngineKind: wire.EngineRaft}
+	parent, index := genesis.Hash(), uint64(1)
+	var log []step.Record
+	add := func(typ raftpb.EntryType, data []byte) {
+		index++
+		r := encodeEntry(&raftpb.Entry{Type: typ.Enum(), Index: proto.Uint64(index), Term: proto.Uint64(2), Data: data})
+		r.Seq = index
+		log = append(log, r)
+	}
+	const last = compactStep + 200 // height of the handover
+	for height := uint64(1); height <= last+retainBlocks; height++ {
+		part := quorum.Engine{View: 2, Slot: 2}
+		h := &wire.Header{
+			Version: wire.HeaderVersion, Height: height, Epoch: 1, Parent: parent, MembersHash: now.Hash(), EngineKind: wire.EngineRaft,
+		}
+		if height == last {
+			h.Flags, part.Next = wire.FlagHandover, next.Hash()
+		}
+		if height > last {
+			h.Epoch, h.MembersHash = 2, next.Hash()
+		}
+		h.Engine = wire.Marshal(part)
+		parent = h.Hash()
+		add(raftpb.EntryNormal, consensus.EncodeBlock(&wire.Block{Header: h, Hash: parent, Body: wire.EncodeList(nil)}))
+		if height == last {
+			s := &wire.Seal{View: 2}
+			for slot := uint64(1); slot <= 2; slot++ {
+				s.Sigs = append(s.Sigs, wire.SlotSig{Slot: slot, Sig: wire.NewPrivateKey([32]byte{byte(slot)}).Sign(quorum.Statement(h, parent, slot, 2))})
+			}
+			data, err := proto.Marshal(confChange(x, &change{Next: next, Seal: wire.Marshal(s)}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			add(raftpb.EntryConfChangeV2, data)
+		}
+	}
+	log = append(log, step.Record{Seq: index + 1, Type: recState, Data: wire.Marshal(hardState{Term: 2, Commit: index})})
+	n := boot(now, log...)
+	if n.fatal != 0 || n.e.decided.Header.Height != last {
+		t.Fatalf("event %#x; decided up to %d, the change waits after %d", n.fatal, n.e.decided.Header.Height, last)
+	}
+	for slot := uint64(2); slot <= 3; slot++ {
+		n.hear(slot, testify(1, promise{Term: 2}))
+	}
+	n.pass(electionMs)
+	n.e.Durable(n.now, last)
+	n.settle()
+	n.pass(3 * electionMs) // it hears no leader and would campaign
+	n.e.Decided(n.now, now, next)
+	if n.settle(); n.fatal != 0 || n.e.config.set.Epoch != 2 {
+		t.Fatalf("event %#x; epoch %d is in force", n.fatal, n.e.config.set.Epoch)
+	}
+	n.e.Durable(n.now, last)
+	if n.settle(); n.e.base.Index == 1 {
+		t.Error("the log is never cut")
 	}
 }
 
