@@ -181,11 +181,6 @@ func (h *home) start() {
 		<-gone
 	})
 	h.n.t.Cleanup(h.stop)
-	h.n.t.Cleanup(func() {
-		if h.n.t.Failed() {
-			h.n.t.Logf("%s:\n%s", h.log(), tail(h.log()))
-		}
-	})
 }
 
 func (h *home) log() string { return filepath.Join(h.folder, "validator.log") }

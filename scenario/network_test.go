@@ -121,12 +121,12 @@ func devNetwork(t *testing.T, home string, validators int) *network {
 	return n
 }
 
-// showLogs prints how each validator's log ends.
+// showLogs prints how each log in the network's home ends, whether the network
+// came up or not.
 func (n *network) showLogs() {
-	for _, v := range n.Validators {
-		b, _ := os.ReadFile(v.Log)
-		lines := strings.Split(string(b), "\n")
-		n.t.Logf("%s:\n%s", v.Log, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+	logs, _ := filepath.Glob(filepath.Join(n.home, "*", "validator.log"))
+	for _, name := range logs {
+		n.t.Logf("%s:\n%s", name, tail(name))
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	idleTime      = 120 * time.Second
 	redialMin     = 50 * time.Millisecond
 	redialMax     = time.Second
+	maxAge        = time.Hour // TEE specification §6.3
 )
 
 // peers keeps one connection to each other member, as the machine's newest
@@ -185,6 +186,8 @@ func (p *peers) serve(ctx context.Context, s *gate.Stream, server bool, accept c
 	defer l.close()
 	stop := context.AfterFunc(ctx, l.close)
 	defer stop()
+	age := time.AfterFunc(maxAge, l.close) // it is opened again, with a new key
+	defer age.Stop()
 	p.mu.Lock()
 	if c := p.known[peer]; c == nil || !c.admits(conn.Peer) { // it left during the handshake
 		p.mu.Unlock()
