@@ -257,7 +257,7 @@ func TestANetworkFoundedByHandRuns(t *testing.T) {
 	}
 	s.ok("cloister keys new treasury --plain")
 	s.ok("cloister genesis new --name by-hand" + members + " --file genesis.json" +
-		" --fund $(cloister keys show treasury --json | grep -o 'FA[1-9A-Za-z]*')=10,20 >founded")
+		" --fund $(cloister keys show treasury --json | grep -o 'FA[1-9A-Za-z]\\{50\\}')=10,20 >founded")
 	for _, v := range l.Validators {
 		s.ok(fmt.Sprintf("sed -n '/^\\[peers\\]/,$p' founded >>%s/node.toml && cp genesis.json %s/", v.Name, v.Name))
 		c := s.command("exec cloister start --home " + v.Name)

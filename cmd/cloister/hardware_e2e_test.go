@@ -116,7 +116,7 @@ func TestTrustIsGovernedFromTheCommandLine(t *testing.T) {
 	if len(open.Proposals) != 1 || open.Proposals[0].ID != waits.Proposal || !strings.Contains(open.Proposals[0].Does, amd) {
 		t.Errorf("open %+v", open)
 	}
-	s.ok("cloister token buy-credits 5 --for $(cloister keys new stranger --plain --json | grep -o 'FA[1-9A-Za-z]*')")
+	s.ok("cloister token buy-credits 5 --for $(cloister keys new stranger --plain --json | grep -o 'FA[1-9A-Za-z]\\{50\\}')")
 	refused("cloister --key stranger governance approve "+id, wire.ErrNotAuthority)
 	refused("cloister governance approve "+id, wire.ErrAlreadyApproved)
 	decode(t, s.ok("cloister --key sandbox governance approve --json "+id), &done)

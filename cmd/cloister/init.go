@@ -105,11 +105,14 @@ func (h *validatorHome) prepare(ctx context.Context) (m *member, known bool, err
 		return nil, false, err
 	}
 	err = writeNew(filepath.Join(h.home, node.FileName), file.Encode(), 0o644)
-	if err != nil && !errors.Is(err, fs.ErrExist) { // an operator's file is kept
+	if errors.Is(err, fs.ErrExist) { // an operator's file is kept, and says what starts the core
+		err = h.asKept()
+	}
+	if err != nil {
 		return nil, false, err
 	}
 	given := h.core
-	if h.launcher != nil && !filepath.IsAbs(given) {
+	if given != "" && h.launcher != nil && !filepath.IsAbs(given) {
 		given = filepath.Join(h.home, given) // as node.toml has it
 	}
 	program, err := coreProgram(given)
@@ -121,6 +124,23 @@ func (h *validatorHome) prepare(ctx context.Context) (m *member, known bool, err
 		return nil, false, hostError(h.home, err)
 	}
 	return newMember(h.name, key, h.address), known, nil
+}
+
+// asKept takes from the home's node.toml which core it has, and on what.
+func (h *validatorHome) asKept() error {
+	b, err := readFile(filepath.Join(h.home, node.FileName), node.MaxFile)
+	if err != nil {
+		return err
+	}
+	kept, err := node.ParseFile(b)
+	if err != nil {
+		return err
+	}
+	h.launcher = kept.Hardware.Launcher
+	if kept.Core.Path != "" {
+		h.core = kept.Core.Path
+	}
+	return nil
 }
 
 // coreProgram finds the trusted program: the one named, or the one beside this.
