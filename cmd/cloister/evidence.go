@@ -19,7 +19,7 @@ import (
 
 func evidenceCommand(a *app) *cobra.Command {
 	return group("evidence", "Judge what trusted hardware says about itself, offline",
-		evidenceVerify(a), evidenceShow(a), evidenceExample(a))
+		evidenceVerify(a), evidenceShow(a), evidenceFetch(a), evidenceExample(a))
 }
 
 // demands are the flags of 'evidence verify'.
