@@ -44,7 +44,7 @@ verified before it is kept, and what is kept is asked for again only when it has
 become old. Nothing else of this program needs the makers' services.`,
 		Example: `  cloister evidence example ./fetch-example
   cloister evidence fetch ./fetch-example/snp.report --cert ./fetch-example/snp.vcek --to ./collateral`,
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := fetchFor(cmd.Context(), files, args[0], folder)
 			if err != nil {
