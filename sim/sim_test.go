@@ -89,7 +89,7 @@ func TestMembersChangeUnderFaults(t *testing.T) {
 // catches up: nothing of them may come into state, and no good block be refused for them.
 func TestLyingArchivesHarmNobodyElse(t *testing.T) {
 	defer func(n int) { *seeds = n }(*seeds)
-	*seeds = min(*seeds, 60)
+	*seeds = min(*seeds, 40)
 	everySeed(t, Options{Spares: 1, Load: 12, Faults: true, Lies: true})
 }
 

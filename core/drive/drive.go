@@ -246,7 +246,7 @@ func (d *driver) run(boot step.Boot) {
 	d.lanes.init()
 	d.replies.init()
 	d.views.set(d.ledger.View())
-	d.peers = newPeers(d, ctx)
+	d.peers = newPeers(ctx, d)
 	d.group.Go(func() { d.loop(ctx, boot) })
 	d.group.Go(func() { d.runLog(ctx) })
 	d.group.Go(func() { d.runExec(ctx) })

@@ -59,7 +59,7 @@ func (l *link) close() {
 	})
 }
 
-func newPeers(d *driver, ctx context.Context) *peers {
+func newPeers(ctx context.Context, d *driver) *peers {
 	id := &channel.Identity{
 		Chain: d.genesis.ChainID(), Key: d.key, Boots: d.boots, BootID: d.bootID, Random: rand.Reader,
 		Unix: func() int64 { return time.Now().Unix() },
