@@ -1,5 +1,6 @@
 # Everything here needs only Go and a POSIX shell; the tests also a software TPM,
-# which is installed where that is possible; `make race` also a C compiler.
+# which is installed where that is possible, and a Bitcoin node, which Go builds;
+# `make race` also a C compiler, `make interop` Node.js.
 
 GO         ?= go
 GO_MINIMUM := 1.26
@@ -17,13 +18,14 @@ PROGRAMS   ?= ./cmd/...
 BUILD := CGO_ENABLED=0 GOAMD64=v1 GOFLAGS=-trimpath $(GO) build -trimpath -buildvcs=false -ldflags "-s -w -buildid="
 TEST  := CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT)
 
-.PHONY: help demo build test lint fuzz race sim bench clean go-version swtpm
+.PHONY: help demo build test lint fuzz race sim bench clean go-version swtpm btcd interop
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 demo: build ## the guided tour: three validators, a tree notarized, a receipt verified offline
 	@scripts/install-swtpm.sh || echo "The tour goes on without its TPM part."
+	@scripts/install-btcd.sh
 	@scripts/demo.sh
 
 build: go-version ## bin/cloister, bin/cloister-core and bin/cloister-simtee, reproducibly
@@ -31,7 +33,7 @@ build: go-version ## bin/cloister, bin/cloister-core and bin/cloister-simtee, re
 	$(BUILD) -o bin/ $(PROGRAMS)
 
 # Suites that start real processes take the programs from CLOISTER_BIN.
-test: build swtpm ## every test, with the fuzz targets' seed corpora
+test: build swtpm btcd ## every test, with the fuzz targets' seed corpora
 	CLOISTER_BIN="$(CURDIR)/bin" $(TEST) ./...
 
 lint: go-version .tools/golangci-lint-$(GOLANGCI) ## gofmt, go vet, golangci-lint
@@ -48,7 +50,7 @@ lint: go-version .tools/golangci-lint-$(GOLANGCI) ## gofmt, go vet, golangci-lin
 fuzz: go-version ## every fuzz target for FUZZTIME (30s) each
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz.sh
 
-race: build swtpm ## every test under the race detector; needs a C compiler
+race: build swtpm btcd ## every test under the race detector; needs a C compiler
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "the race detector needs a C compiler; on Debian or Ubuntu: apt-get install gcc libc6-dev"; exit 1; }
 	CLOISTER_BIN="$(CURDIR)/bin" CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) ./...
 
@@ -60,6 +62,12 @@ bench: go-version ## every Go benchmark once
 
 clean: ## remove built programs and tools, never a network's home
 	rm -rf bin .tools
+
+interop: build ## a published Factom client (Node.js) against a network of three validators
+	@scripts/interop.sh
+
+btcd:
+	@scripts/install-btcd.sh
 
 swtpm:
 	@scripts/install-swtpm.sh

@@ -16,7 +16,6 @@ import (
 	"cloister/wire"
 	"cloister/wire/factom"
 	"cloister/wire/receipt"
-	"cloister/wire/record"
 	"cloister/wire/token"
 )
 
@@ -26,10 +25,11 @@ const (
 	Open   = "open"   // a fixed rate, whatever the answers
 )
 
-// Kinds of transactions.
+// Kinds of load.
 const (
-	Entries   = "entries"
-	Transfers = "transfers"
+	Entries   = "entries"   // an entry with its commit in one transaction
+	Pairs     = "pairs"     // the commit in one, and when that is recorded the entry in another
+	Transfers = "transfers" // factoids to an account
 )
 
 // Options describe a run.
@@ -54,7 +54,7 @@ type Result struct {
 	Size         int     `json:"size"`
 	InFlight     int     `json:"inflight"`
 	Seconds      float64 `json:"seconds"`
-	Sealed       int64   `json:"sealed"`
+	Sealed       int64   `json:"sealed"` // of pairs, both halves counted as one
 	Refused      int64   `json:"refused"`
 	SealedTPS    float64 `json:"sealed_tps"`
 	OfferedTPS   float64 `json:"offered_tps"`
@@ -125,6 +125,8 @@ type generator struct {
 	o     Options
 	run   [8]byte // makes this run's data unique
 	chain [chains]wire.Hash
+	rate  uint64        // transfers: factoshis per entry credit
+	times client.Stamps // transfers
 
 	made, sealed, refused, offered atomic.Int64
 	measuring                      atomic.Bool
@@ -140,14 +142,20 @@ func newGenerator(ctx context.Context, c *client.Client, key wire.PrivateKey, o 
 	if _, err := rand.Read(g.run[:]); err != nil {
 		return nil, err
 	}
-	if o.Kind == Transfers {
-		return g, nil
+	switch o.Kind {
+	case Entries, Pairs:
+		return g, g.createChains(ctx)
+	case Transfers:
+		var err error
+		g.rate, err = c.Rate(ctx)
+		return g, err
 	}
-	if o.Kind != Entries {
-		return nil, wire.Faultf(wire.ErrBadRequest, "kind %q is neither entries nor transfers", o.Kind)
-	}
-	if o.Size < 64 || o.Size > factom.MaxEntry {
-		return nil, wire.Faultf(wire.ErrBadRequest, "size %d is not within 64 to %d", o.Size, factom.MaxEntry)
+	return nil, wire.Faultf(wire.ErrBadRequest, "kind %q is none of %s, %s and %s", o.Kind, Entries, Pairs, Transfers)
+}
+
+func (g *generator) createChains(ctx context.Context) error {
+	if g.o.Size < 64 || g.o.Size > factom.MaxEntry {
+		return wire.Faultf(wire.ErrBadRequest, "size %d is not within 64 to %d", g.o.Size, factom.MaxEntry)
 	}
 	for i := range g.chain {
 		e := factom.Entry{ExtIDs: [][]byte{[]byte("bench"), g.run[:], {byte(i)}}}
@@ -155,23 +163,54 @@ func newGenerator(ctx context.Context, c *client.Client, key wire.PrivateKey, o 
 		g.chain[i] = e.ChainID
 		b, err := e.Marshal()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if _, err := c.Submit(ctx, c.Trust().NewTx(key, record.Name, record.CreateChain(b), time.Minute)); err != nil {
-			return nil, fmt.Errorf("creating a chain for the load: %w", err)
+		if _, err := g.c.CreateChain(ctx, g.key, b); err != nil {
+			return fmt.Errorf("creating a chain for the load: %w", err)
 		}
 	}
-	return g, nil
+	return nil
 }
 
-// next makes a signed transaction.
-func (g *generator) next() *wire.Tx {
+// submit makes one item of the load and submits it; the id is that of its last
+// transaction.
+func (g *generator) submit(ctx context.Context) (wire.Hash, error) {
 	n := uint64(g.made.Add(1))
 	if g.o.Kind == Transfers {
-		to := wire.Account(wire.TH("cloister/bench/to/v1", g.run[:], wire.U64(n%10_000)))
-		p := token.Payload{Transfers: []token.Output{{To: to, Amount: 1}}}
-		return g.c.Trust().NewTx(g.key, token.Name, p.Bytes(), time.Minute)
+		return g.pay(ctx, n)
 	}
+	entry := g.entry(n)
+	write := g.c.EntryTx
+	if g.o.Kind == Pairs {
+		if _, err := g.c.CommitEntry(ctx, g.key, entry); err != nil {
+			return wire.Hash{}, err
+		}
+		write = func(_ context.Context, _ wire.PrivateKey, entry []byte) (*wire.Tx, error) { return g.c.RevealTx(entry) }
+	}
+	tx, err := write(ctx, g.key, entry)
+	if err != nil {
+		return wire.Hash{}, err
+	}
+	_, err = g.c.Submit(ctx, tx)
+	return tx.ID(), err
+}
+
+func (g *generator) pay(ctx context.Context, n uint64) (wire.Hash, error) {
+	at, err := g.times.Next(ctx)
+	if err != nil {
+		return wire.Hash{}, err
+	}
+	to := wire.Account(wire.TH("cloister/bench/to/v1", g.run[:], wire.U64(n%10_000)))
+	t, err := token.Pay(g.key, at, g.rate, []token.Output{{To: to, Amount: 1}}, nil)
+	if err != nil {
+		return wire.Hash{}, err
+	}
+	tx := g.c.Trust().Carry(token.Name, t.Bytes())
+	_, err = g.c.Submit(ctx, tx)
+	return tx.ID(), err
+}
+
+func (g *generator) entry(n uint64) []byte {
 	content := make([]byte, g.o.Size-factom.EntryHeader)
 	copy(content, g.run[:])
 	binary.BigEndian.PutUint64(content[8:], n)
@@ -180,15 +219,14 @@ func (g *generator) next() *wire.Tx {
 	if err != nil {
 		panic(fmt.Sprintf("bench: entry within its bounds: %v", err))
 	}
-	return g.c.Trust().NewTx(g.key, record.Name, record.AddEntry(b), time.Minute)
+	return b
 }
 
-// one submits a transaction and notes what became of it. due is when it was to
-// be submitted.
+// one submits an item and notes what became of it. due is when it was to be
+// submitted.
 func (g *generator) one(ctx context.Context, due time.Time) {
-	tx := g.next()
 	g.offered.Add(1)
-	_, err := g.c.Submit(ctx, tx)
+	id, err := g.submit(ctx)
 	if !g.measuring.Load() {
 		return
 	}
@@ -209,7 +247,7 @@ func (g *generator) one(ctx context.Context, due time.Time) {
 	defer g.mu.Unlock()
 	_ = g.hist.RecordValue(min(max(1, took), 120_000_000))
 	if every := int64(500); n%every == 0 && len(g.sample) < g.o.Sample {
-		g.sample = append(g.sample, tx.ID())
+		g.sample = append(g.sample, id)
 	}
 }
 

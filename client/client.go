@@ -59,6 +59,8 @@ type Client struct {
 	transport *http.Transport
 
 	seen     seen
+	poll     time.Duration // pollWait, but for tests
+	stamps   Stamps        // of all that this client signs, whatever the key
 	sealing  *coalescer
 	pooling  *coalescer
 	lifetime context.Context // of batches, which outlive the callers of Submit
@@ -94,7 +96,7 @@ func Dial(endpoints []string, genesis *wire.Genesis, opts Options) (*Client, err
 	if opts.Queue == 0 {
 		opts.Queue = DefaultQueue
 	}
-	c := &Client{trust: NewTrust(genesis), opts: opts, transport: newTransport(opts.TLS)}
+	c := &Client{trust: NewTrust(genesis), opts: opts, poll: pollWait, transport: newTransport(opts.TLS)}
 	settings := []connect.ClientOption{
 		connect.WithReadMaxBytes(maxResponse),
 		connect.WithAcceptCompression("gzip", nil, nil), // hosts send none, and a bomb would be one

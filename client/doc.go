@@ -6,6 +6,10 @@
 // comment says what remains the host's word; never read a private key; never
 // change a transaction on a retry (the id is what makes retrying safe).
 //
+// Entries and payments are Factom's messages, with signatures of their own: EntryTx,
+// PaymentTx and their like make them, each with a millisecond of its own (Stamps).
+// NewTx signs what every other family takes.
+//
 // How trust flows: the genesis file names the chain and its first members; a
 // seal of their majority proves a header; the header proves history, state and
 // results below it. A proof that does not hold is answered by asking another

@@ -37,10 +37,15 @@ type TxStatus struct {
 	Height uint64       `json:"height,omitempty"`
 	Index  uint32       `json:"index,omitempty"`
 	Result *wire.Result `json:"result,omitempty"` // if recorded
+
+	// doubt is what a retry was refused with though an attempt before it may have
+	// arrived: the answer if it turns out that nobody knows the transaction.
+	doubt error
 }
 
 // NewTx makes a signed transaction that can be recorded until validity from
-// now, at most 10 minutes.
+// now, at most 10 minutes. It is for every family but record and token, whose
+// messages are signed themselves: EntryTx, PaymentTx.
 func (t *Trust) NewTx(key wire.PrivateKey, family string, payload []byte, validity time.Duration) *wire.Tx {
 	tx := &wire.Tx{
 		ChainID: t.chain, Family: family, Payload: payload,
@@ -61,7 +66,7 @@ func (t *Trust) NewTx(key wire.PrivateKey, family string, payload []byte, validi
 func (c *Client) Submit(ctx context.Context, tx *wire.Tx) (*TxStatus, error) {
 	st, err := c.sealing.submit(ctx, tx)
 	if err == nil && st.State == Pending {
-		st, err = c.awaitSealed(ctx, st.ID)
+		st, err = c.awaitSealed(ctx, st)
 	}
 	if err != nil {
 		return st, fmt.Errorf("submit %s: %w", tx.ID(), err)
@@ -115,14 +120,16 @@ func (c *Client) SubmitBatch(ctx context.Context, txs []*wire.Tx, sealed bool) (
 
 // item is one transaction under way. Owned by the batch until it is answered.
 type item struct {
-	id     wire.Hash
-	raw    []byte
-	tries  int // answers and lost answers so far
-	status *TxStatus
-	err    error
+	id      wire.Hash
+	raw     []byte
+	carries bool // a message with its own signatures
+	tries   int  // answers and lost answers so far
+	lost    bool // one of them was lost, so an attempt may have arrived
+	status  *TxStatus
+	err     error
 }
 
-func newItem(tx *wire.Tx) *item { return &item{id: tx.ID(), raw: tx.Bytes()} }
+func newItem(tx *wire.Tx) *item { return &item{id: tx.ID(), raw: tx.Bytes(), carries: tx.Carries()} }
 
 // send submits a batch, and again by the retry policy whatever of it a host
 // could not take just now. Afterwards every item has a status or an error.
@@ -134,6 +141,9 @@ func (c *Client) send(ctx context.Context, items []*item, sealed bool) {
 			it.tries++
 		}
 		if err != nil {
+			for _, it := range open {
+				it.lost = true
+			}
 			return err
 		}
 		if len(res.Msg.Items) != len(open) {
@@ -176,40 +186,66 @@ func (c *Client) answered(it *item, answer *pb.TransactionStatus) error {
 		return err
 	}
 	it.status, it.err = st, nil
+	it.reconsider(refusal(st, answer.Name))
+	failure := refusal(st, answer.Name)
 	switch {
-	case st.Code == wire.ErrReplayed && it.tries > 1:
-		// An earlier attempt arrived, though its answer did not. What
-		// happened to that one is the answer.
-		st.Code = wire.OK
-		if st.Result != nil {
-			st.Code = st.Result.Code
-		}
-	case st.Code == wire.ErrDeadline && st.State == Pending:
-		st.Code = wire.OK // accepted; the caller goes on waiting
-	}
-	switch {
-	case st.Code != wire.OK:
-	case st.State == Committed || st.State == Pending:
+	case failure == nil && (st.State == Committed || st.State == Pending):
 		return nil
-	default:
+	case failure == nil:
 		return fmt.Errorf("%w: %w: %s without a reason", wire.ErrProof, errAnswer, st.State)
-	}
-	failure := coded(uint32(st.Code), answer.Name)
-	if worth(failure) && st.State == Unknown {
+	case worth(failure) && st.State == Unknown:
 		return failure
 	}
 	it.err = failure
 	return nil
 }
 
+// refusal is a status's code as an error, nil for OK.
+func refusal(st *TxStatus, name string) error {
+	if st.Code == wire.ErrReplayed && st.State == Unknown {
+		return wire.Faultf(wire.ErrReplayed, "another message of this key and time was recorded before")
+	}
+	return coded(uint32(st.Code), name)
+}
+
+// reconsider takes an answer for what it says of the transaction rather than of
+// this attempt.
+func (it *item) reconsider(refused error) {
+	st := it.status
+	switch replayed := st.Code == wire.ErrReplayed && it.tries > 1; {
+	case replayed && st.State != Unknown:
+		// An earlier attempt arrived, though its answer did not. What
+		// happened to that one is the answer.
+		st.Code = wire.OK
+		if st.Result != nil {
+			st.Code = st.Result.Code
+		}
+	case replayed, refused != nil && !worth(refused) && it.lost && it.carries && st.Height == 0:
+		// The same, before its host has read what the core executed, and a message
+		// that is not known again by itself, such as a reveal, is then refused for
+		// what its first attempt did. Or it is refused for what it is.
+		st.Code, st.State, st.doubt = wire.OK, Pending, refused
+	case st.Code == wire.ErrDeadline && st.State == Pending:
+		st.Code = wire.OK // accepted; the caller goes on waiting
+	}
+}
+
+// Await returns what became of a transaction that may have been submitted: once it
+// is recorded under a seal, or once a host that was asked to wait does not know it,
+// with ErrNotFound. The rest is as with Submit.
+func (c *Client) Await(ctx context.Context, id wire.Hash) (*TxStatus, error) {
+	unknown := wire.Faultf(wire.ErrNotFound, "no host knows transaction %s", id)
+	return c.awaitSealed(ctx, &TxStatus{ID: id, State: Unknown, doubt: unknown})
+}
+
 // awaitSealed asks until a transaction is recorded under a seal, for a caller
 // whose batch came back before that.
-func (c *Client) awaitSealed(ctx context.Context, id wire.Hash) (*TxStatus, error) {
+func (c *Client) awaitSealed(ctx context.Context, pending *TxStatus) (*TxStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Wait)
 	defer cancel()
-	last := &TxStatus{ID: id, State: Pending}
+	id, last := pending.ID, pending
 	for {
-		st, err := c.transaction(ctx, &pb.TransactionRequest{TxId: id.String(), WaitMs: uint32(pollWait / time.Millisecond)}, id)
+		st, err := c.transaction(ctx, &pb.TransactionRequest{TxId: id.String(), WaitMs: uint32(c.poll / time.Millisecond)}, id)
 		if err != nil {
 			return last, err
 		}
@@ -220,6 +256,9 @@ func (c *Client) awaitSealed(ctx context.Context, id wire.Hash) (*TxStatus, erro
 		case Invalid:
 			return st, coded(uint32(st.Code), "recorded, and refused when executed")
 		case Unknown:
+			if pending.doubt != nil {
+				return st, pending.doubt
+			}
 			// Forgotten by its host, or asked of another one that never knew
 			// it. A short pause keeps this from becoming a loop without end.
 			if err := sleep(ctx, c.opts.Retry.Longest); err != nil {
@@ -232,7 +271,8 @@ func (c *Client) awaitSealed(ctx context.Context, id wire.Hash) (*TxStatus, erro
 	}
 }
 
-// pollWait is how long one request of awaitSealed waits at the host.
+// pollWait is how long one request of awaitSealed waits at the host. A host that
+// has not read by then what its core executed before has other trouble.
 const pollWait = 10 * time.Second
 
 // Status asks what became of a transaction. Nothing in it is verified.

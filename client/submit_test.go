@@ -183,9 +183,9 @@ func TestADeadEndpointIsPassedOver(t *testing.T) {
 
 func TestOnlyWhatWasBusyIsSubmittedAgain(t *testing.T) {
 	l := apitest.New(3)
-	tries := map[byte]int{}
+	tries := map[uint64]int{}
 	l.Admit(func(tx *wire.Tx) wire.Code {
-		n := tx.Nonce[7]
+		n := l.Number(tx)
 		tries[n]++
 		switch {
 		case n == 1 && tries[n] < 3:

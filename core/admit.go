@@ -49,9 +49,9 @@ func (n *Node) judge(raws [][]byte, done func([]step.SubmitItem), local bool) {
 			case c.Code != wire.OK:
 			case !ok:
 				c.Code = wire.ErrInternal
-			case c.Tx.NotAfterMs < timeMs:
+			case !c.Carried && c.Tx.NotAfterMs < timeMs:
 				c.Code = wire.ErrExpired
-			case c.Tx.NotAfterMs > latest:
+			case !c.Carried && c.Tx.NotAfterMs > latest:
 				c.Code = wire.ErrTooFarAhead
 			default:
 				c.Code = wire.CodeOf(state.Admit(&c.Request, timeMs))
@@ -67,7 +67,7 @@ func (n *Node) judge(raws [][]byte, done func([]step.SubmitItem), local bool) {
 				items[i].Code = wire.ErrInternal
 				continue
 			}
-			items[i] = step.SubmitItem{TxID: checked[i].ID, Code: n.enter(raws[i], &checked[i], local)}
+			items[i] = step.SubmitItem{TxID: checked[i].ID, Code: n.enter(raws[i], &checked[i], latest, local)}
 		}
 		if done != nil {
 			done(items)
@@ -77,8 +77,9 @@ func (n *Node) judge(raws [][]byte, done func([]step.SubmitItem), local bool) {
 }
 
 // enter puts an admitted transaction into the pool. One that is there already
-// is admitted again: the caller wants it recorded, and it will be, once.
-func (n *Node) enter(raw []byte, c *ledger.Checked, local bool) wire.Code {
+// is admitted again: the caller wants it recorded, and it will be, once. What
+// names no time of its own may wait until latest.
+func (n *Node) enter(raw []byte, c *ledger.Checked, latest uint64, local bool) wire.Code {
 	switch {
 	case c.Code != wire.OK:
 		return c.Code
@@ -92,8 +93,12 @@ func (n *Node) enter(raw []byte, c *ledger.Checked, local bool) wire.Code {
 	if !n.pool.room(len(raw)) || len(n.pending) > maxUnpublished {
 		return wire.ErrBusy
 	}
+	notAfter := c.Tx.NotAfterMs
+	if c.Carried {
+		notAfter = latest
+	}
 	n.pool.add(&waiting{
-		raw: raw, id: c.ID, leaf: c.LeafHash, notAfterMs: c.Tx.NotAfterMs, since: n.now.Elapsed, local: local,
+		raw: raw, id: c.ID, leaf: c.LeafHash, notAfterMs: notAfter, since: n.now.Elapsed, local: local,
 	})
 	return wire.OK
 }

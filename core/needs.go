@@ -20,7 +20,7 @@ type Config struct {
 	Simulated  bool            // no real hardware protects this core
 	DevSealKey bool            // its store is sealed with a key the host chose
 	Flushed    uint64          // height of durable state at boot
-	// Self is what the core submits by itself; nil if it runs on no hardware.
+	// Self is what the core submits by itself; nil if nothing.
 	Self *duty.Self
 	// Engine replaces the registry's maker of engines; only the simulator sets
 	// it, to plant faults. A node makes one whenever it becomes a member.
@@ -33,14 +33,15 @@ type task func(now step.Now, result any, err error)
 // The functions below are how drivers run the effects that touch the ledger,
 // so that production and simulator cannot differ in it.
 
-// Execute runs an Execute effect; busy is the newest height that held a
-// transaction so far.
+// Execute runs an Execute effect; busy is the newest height so far that held a
+// transaction, or was due.
 func Execute(l *ledger.Ledger, b *wire.Block, busy *uint64) (*step.Executed, error) {
+	due := l.Tip().DueMs
 	done, err := l.Execute(b)
 	if err != nil {
 		return nil, err
 	}
-	if b.Header.TxCount > 0 {
+	if b.Header.TxCount > 0 || due != 0 && b.Header.TimeMs >= due {
 		*busy = b.Header.Height
 	}
 	return &step.Executed{
@@ -76,6 +77,6 @@ func BootFrom(l *ledger.Ledger, log []step.Record, archived uint64, seed [32]byt
 
 func tipOf(t *ledger.Tip, busy uint64) step.Tip {
 	return step.Tip{
-		Header: t.Header, Hash: t.Hash, History: t.History, Exec: t.Exec, DataRoot: t.DataRoot, Busy: busy, Roster: t.Roster,
+		Header: t.Header, Hash: t.Hash, History: t.History, Exec: t.Exec, DataRoot: t.DataRoot, Busy: busy, Roster: t.Roster, DueMs: t.DueMs,
 	}
 }

@@ -58,6 +58,7 @@ type Node struct {
 
 	membership membership
 	duties     duties
+	stamp      uint64 // newest time of a commit the core signed
 
 	out      *step.Effects
 	now      step.Now

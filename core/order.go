@@ -48,7 +48,7 @@ func (a *app) Wanted(now step.Now) bool {
 		return false
 	}
 	if n.pool.fresh == 0 {
-		return n.owesProof(now)
+		return n.owesProof(now) || n.due(now)
 	}
 	if n.built.height <= n.sealedH {
 		return true
@@ -72,6 +72,12 @@ func (n *Node) owesProof(now step.Now) bool {
 		n.tip.Hash == n.decided.Hash && n.built.height <= n.sealedH && now.Elapsed-n.built.at >= proofMs
 }
 
+// due reports whether the rules want a block now, whoever submitted what.
+func (n *Node) due(now step.Now) bool {
+	return n.tip.DueMs != 0 && n.clock(now) >= n.tip.DueMs &&
+		n.tip.Hash == n.decided.Hash && n.built.height <= n.sealedH && now.Elapsed-n.built.at >= cutMs
+}
+
 // Build implements consensus.App.
 func (a *app) Build(now step.Now, want consensus.Proposal) *wire.Block {
 	n, parent := a.node(), want.Parent
@@ -91,7 +97,7 @@ func (a *app) Build(now step.Now, want consensus.Proposal) *wire.Block {
 	if !n.stopping {
 		txs = n.pool.take(timeMs)
 	}
-	if len(txs) == 0 && !want.Empty && !n.owesProof(now) {
+	if len(txs) == 0 && !want.Empty && !n.owesProof(now) && !n.due(now) {
 		return nil
 	}
 	raws, leaves, ids := make([][]byte, len(txs)), make([]wire.Hash, len(txs)), make([]wire.Hash, len(txs))
@@ -234,14 +240,19 @@ func checkBody(chainID wire.Hash, families []ledger.Family, limits wire.Limits, 
 	ids := make([]wire.Hash, len(raws))
 	seen := make(map[wire.Hash]struct{}, len(raws))
 	for i, c := range ledger.CheckTxs(raws, chainID, families, verified) {
-		if _, twice := seen[c.ID]; c.Code != wire.OK || twice ||
-			c.Tx.NotAfterMs < h.TimeMs || c.Tx.NotAfterMs > h.TimeMs+wire.MaxValidity {
+		if _, twice := seen[c.ID]; c.Code != wire.OK || twice || !timely(&c, h.TimeMs) {
 			return bodyVerdict{}
 		}
 		seen[c.ID] = struct{}{}
 		ids[i] = c.ID
 	}
 	return bodyVerdict{ok: true, ids: ids}
+}
+
+// timely reports whether a block of this time may record the transaction; what
+// carries a message is judged by the message's own time, by its family.
+func timely(c *ledger.Checked, timeMs uint64) bool {
+	return c.Carried || c.Tx.NotAfterMs >= timeMs && c.Tx.NotAfterMs <= timeMs+wire.MaxValidity
 }
 
 // headerFault is the deterministic part of judging a header: 0, or a reason.

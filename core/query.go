@@ -27,6 +27,8 @@ func (n *Node) onQuery(q step.Query) {
 		n.proveState(q, answer)
 	case q.Kind == query.KindRegistration:
 		n.register(q, answer)
+	case q.Kind == query.KindAnchor:
+		n.anchor(q, answer)
 	default:
 		answer(nil, wire.Faultf(wire.ErrBadRequest, "query kind %d is unknown", q.Kind))
 	}
@@ -88,7 +90,7 @@ func (n *Node) register(q step.Query, answer func([]byte, error)) {
 	case err != nil:
 		answer(nil, err)
 		return
-	case n.cfg.Self == nil:
+	case n.cfg.Self == nil || !n.cfg.Self.Hardware:
 		answer(nil, wire.Faultf(wire.ErrNoHardware, "this core has nothing to show"))
 		return
 	}

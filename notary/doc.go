@@ -14,6 +14,7 @@
 // bytes. It needs a Ledger that has verified what it returns.
 //
 // Invariants: what Notarize reports as recorded is final on the ledger; running
-// it again records only what differs; Verify lists every path of the tree and
+// it again records only what differs, and with its Journal never pays twice for
+// what an interrupted run had sent, since that is sent again as it was; Verify lists every path of the tree and
 // of the records exactly once, as matched or as a difference.
 package notary

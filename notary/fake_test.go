@@ -11,27 +11,42 @@ import (
 
 	"cloister/wire"
 	"cloister/wire/factom"
+	"cloister/wire/record"
 )
 
 // memory is a ledger of one process: each entry is its own block.
 type memory struct {
 	mu       sync.Mutex
 	chains   map[wire.Hash][]Entry
+	known    map[string]Recorded // by transaction
+	times    map[uint64]bool     // of commits
 	height   uint64
-	under    int // Add calls at this moment
+	stamp    uint64
+	under    int // Submit calls at this moment
 	most     int // the most there ever were
+	largest  int // batch
 	refuse   func(n int) error
-	attempts int
-	liar     bool            // Add says recorded and records nothing
-	arrived  func(under int) // called by Add while it is under way; may block
+	attempts int                                    // transactions submitted
+	slow     bool                                   // what is not taken of a batch arrives later
+	late     [][]byte                               // that, until it arrives
+	liar     bool                                   // Submit says recorded and records nothing
+	arrived  func(under int)                        // called by Submit while it is under way; may block
+	lose     func(batch int) (taken int, err error) // with an error the answer of a batch is lost, of which so many arrived
 }
 
-func newMemory() *memory { return &memory{chains: map[wire.Hash][]Entry{}} }
+func newMemory() *memory {
+	return &memory{chains: map[wire.Hash][]Entry{}, known: map[string]Recorded{}, times: map[uint64]bool{}}
+}
 
 func (m *memory) Entries(ctx context.Context, chain wire.Hash) iter.Seq2[Entry, error] {
 	m.mu.Lock()
 	list, ok := m.chains[chain]
 	m.mu.Unlock()
+	defer func() { // once the list was read
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.arrive()
+	}()
 	return func(yield func(Entry, error) bool) {
 		if !ok {
 			yield(Entry{}, wire.ErrUnknownChain)
@@ -58,12 +73,19 @@ func (m *memory) Create(_ context.Context, entry []byte) (Recorded, error) {
 	return m.put(e.ChainID, entry), nil
 }
 
-func (m *memory) Add(_ context.Context, entry []byte) (Recorded, error) {
+func (m *memory) Prepare(_ context.Context, entry []byte, afterMs uint64) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stamp = max(m.stamp, afterMs) + 1
+	payload, err := record.AddEntry(entry, m.stamp, alice)
+	return wire.Carry(wire.Hash{1}, record.Name, payload).Bytes(), err
+}
+
+func (m *memory) Submit(_ context.Context, txs [][]byte) ([]Recorded, []error) {
 	m.mu.Lock()
 	m.under++
-	m.most = max(m.most, m.under)
-	m.attempts++
-	attempt, under := m.attempts, m.under
+	m.most, m.largest = max(m.most, m.under), max(m.largest, len(txs))
+	under := m.under
 	m.mu.Unlock()
 	if m.arrived != nil {
 		m.arrived(under)
@@ -71,19 +93,59 @@ func (m *memory) Add(_ context.Context, entry []byte) (Recorded, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.under--
-	if m.refuse != nil {
-		if err := m.refuse(attempt); err != nil {
-			return Recorded{}, err
+	at, errs := make([]Recorded, len(txs)), make([]error, len(txs))
+	taken, lost := len(txs), error(nil)
+	if m.lose != nil {
+		taken, lost = m.lose(len(txs))
+	}
+	for i, tx := range txs {
+		if i < taken {
+			at[i], errs[i] = m.take(tx)
+		} else if m.slow {
+			m.late = append(m.late, tx)
+		}
+		if lost != nil {
+			errs[i] = lost
 		}
 	}
-	e, err := factom.ParseEntry(entry)
-	if err != nil {
-		return Recorded{}, err
+	return at, errs
+}
+
+// arrive records what was sent and was on its way so far.
+func (m *memory) arrive() {
+	for _, tx := range m.late {
+		_, _ = m.take(tx) // refused is as good as lost
+	}
+	m.late = nil
+}
+
+func (m *memory) take(tx []byte) (Recorded, error) {
+	m.attempts++
+	if at, again := m.known[string(tx)]; again {
+		return at, nil
+	}
+	if m.refuse != nil {
+		if err := m.refuse(m.attempts); err != nil {
+			return Recorded{}, err
+		}
 	}
 	if m.liar {
 		return Recorded{Height: 1}, nil
 	}
-	return m.put(e.ChainID, entry), nil
+	t, err := wire.DecodeTx(tx)
+	if err != nil {
+		return Recorded{}, err
+	}
+	p, err := record.Decode(t.Payload)
+	if err != nil {
+		return Recorded{}, err
+	}
+	if m.times[p.Commit.TimestampMs] {
+		return Recorded{}, wire.ErrReplayed
+	}
+	m.times[p.Commit.TimestampMs] = true
+	m.known[string(tx)] = m.put(p.Entry.ChainID, p.Bytes)
+	return m.known[string(tx)], nil
 }
 
 func (m *memory) put(chain wire.Hash, entry []byte) Recorded {
@@ -153,6 +215,7 @@ func verify(t *testing.T, m *memory, by wire.Account, root string) *Report {
 func (m *memory) Hashes(_ context.Context, chain wire.Hash) ([]wire.Hash, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.arrive()
 	var list []wire.Hash
 	for _, e := range m.chains[chain] {
 		list = append(list, e.Entry)

@@ -18,17 +18,20 @@ type History struct {
 	Newest  map[string]Kept
 	Records int // that count, older ones included
 	Foreign int // records by other signers, and malformed ones
+
+	entries map[wire.Hash]bool // all that were read
 }
 
 // ReadHistory folds a chain's verified entries to the newest record per path.
 // by names the signer; the zero account means the signer of the chain's first
 // record, which is whoever started to notarize there.
 func ReadHistory(ctx context.Context, l Ledger, chain wire.Hash, by wire.Account) (*History, error) {
-	h := &History{Newest: map[string]Kept{}}
+	h := newHistory()
 	for e, err := range l.Entries(ctx, chain) {
 		if err != nil {
 			return nil, err
 		}
+		h.entries[e.Entry] = true
 		r, isRecord, err := DecodeRecord(e.Bytes)
 		if !isRecord {
 			continue
@@ -38,11 +41,20 @@ func ReadHistory(ctx context.Context, l Ledger, chain wire.Hash, by wire.Account
 			continue
 		}
 		h.Records++
-		if old, ok := h.Newest[r.Path]; !ok || r.AtMs > old.AtMs {
-			h.Newest[r.Path] = Kept{*r, e.Recorded}
-		}
+		h.keep(r, e.Recorded)
 	}
 	return h, nil
+}
+
+func newHistory() *History {
+	return &History{Newest: map[string]Kept{}, entries: map[wire.Hash]bool{}}
+}
+
+// keep takes a record for the newest of its path, if it is.
+func (h *History) keep(r *Record, at Recorded) {
+	if old, ok := h.Newest[r.Path]; !ok || r.AtMs > old.AtMs {
+		h.Newest[r.Path] = Kept{*r, at}
+	}
 }
 
 // counts decides whether a good signature by key belongs to this history, and

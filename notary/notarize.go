@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"sort"
-	"sync"
 	"time"
 
 	"cloister/wire"
 	"cloister/wire/factom"
 )
 
-// InFlight is how many entries are submitted and not yet final at a time.
-const InFlight = 512
+// How much is under way at a time: so many batches of so many entries. A batch
+// leaves with what there is as soon as it may, so that nothing waits for a batch
+// to be full.
+const (
+	MaxBatch = 256
+	Flights  = 4
+)
 
 // Options of Notarize and Verify.
 type Options struct {
@@ -22,6 +26,9 @@ type Options struct {
 	Progress func(Step)
 	// Now gives Unix milliseconds; nil means the clock.
 	Now func() uint64
+	// Journal makes an interrupted run of Notarize one that can be resumed
+	// without paying twice. May be nil.
+	Journal *Journal
 }
 
 // Step is one path that is done.
@@ -43,6 +50,7 @@ type Summary struct {
 	Files     int  // files and links in the tree
 	Bytes     uint64
 	Recorded  int    // new entries, all final
+	Resumed   int    // entries that an interrupted run had sent, and that are final now
 	Unchanged int    // the newest record already matches
 	First     uint64 // lowest and highest height of the new entries
 	Last      uint64
@@ -59,17 +67,20 @@ func ChainName(name string) [][]byte { return [][]byte{[]byte(name)} }
 //
 // An error means that the whole run could not go on (the ledger is gone, the
 // root cannot be read); what was recorded until then stays, and running again
-// goes on from there. Problems of single files are in the summary.
+// with the same journal goes on from there, also after the process was killed. Problems of single files are in the summary.
 func Notarize(ctx context.Context, l Ledger, chain wire.Hash, name [][]byte, key wire.PrivateKey, root string, opt Options) (*Summary, error) {
 	s := &Summary{Chain: chain}
 	history, err := ReadHistory(ctx, l, chain, wire.AccountOf(key.Public()))
 	if errors.Is(err, wire.ErrUnknownChain) {
-		history, err = &History{}, s.create(ctx, l, chain, name)
+		history, err = newHistory(), s.create(ctx, l, chain, name)
 	}
 	if err != nil {
 		return s, err
 	}
 	out := newSubmitter(ctx, l, s, opt)
+	if err := out.resume(history, key.Public()); err != nil {
+		return s, errors.Join(err, out.wait())
+	}
 	now := opt.now()
 	err = scan(out.ctx, root, func(f found) error {
 		switch {
@@ -94,13 +105,20 @@ func Notarize(ctx context.Context, l Ledger, chain wire.Hash, name [][]byte, key
 			out.fail(f.path, err)
 			return nil
 		}
-		return out.submit(f, entry)
+		tx, err := l.Prepare(out.ctx, entry, out.after)
+		if err != nil {
+			return fmt.Errorf("record %q: %w", f.path, err)
+		}
+		return out.submit(&writing{found: f, record: r, entry: factom.EntryHash(entry), tx: tx})
 	})
 	if waitErr := out.wait(); waitErr != nil {
 		err = waitErr
 	}
 	if err == nil {
 		err = s.confirm(ctx, l, out.written)
+	}
+	if err == nil {
+		err = opt.Journal.done()
 	}
 	for _, list := range [][]Problem{s.Skipped, s.Failed} {
 		sort.Slice(list, func(i, j int) bool { return list[i].Path < list[j].Path })
@@ -152,78 +170,4 @@ func (o Options) now() func() uint64 {
 		return o.Now
 	}
 	return func() uint64 { return uint64(time.Now().UnixMilli()) }
-}
-
-// submitter keeps up to InFlight entries under way. Its goroutines end in wait.
-type submitter struct {
-	ctx    context.Context // ends when the ledger cannot be used any more
-	cancel context.CancelCauseFunc
-	ledger Ledger
-	opt    Options
-	slots  chan struct{}
-	group  sync.WaitGroup
-
-	mu      sync.Mutex // guards what follows and calls of opt.Progress
-	s       *Summary
-	written []wire.Hash // entries that hosts say are recorded
-}
-
-func newSubmitter(ctx context.Context, l Ledger, s *Summary, opt Options) *submitter {
-	ctx, cancel := context.WithCancelCause(ctx)
-	return &submitter{ctx: ctx, cancel: cancel, ledger: l, opt: opt, slots: make(chan struct{}, InFlight), s: s}
-}
-
-// submit starts recording one entry, once fewer than InFlight are under way.
-func (o *submitter) submit(f found, entry []byte) error {
-	select {
-	case o.slots <- struct{}{}:
-	case <-o.ctx.Done():
-		return context.Cause(o.ctx)
-	}
-	o.group.Go(func() {
-		defer func() { <-o.slots }()
-		at, err := o.ledger.Add(o.ctx, entry)
-		if err != nil {
-			// What stops one entry (no credits, no ledger) stops every other too, so
-			// the first is named and the rest are left for the next run.
-			if o.ctx.Err() == nil {
-				o.fail(f.path, err)
-				o.cancel(fmt.Errorf("record %q: %w", f.path, err))
-			}
-			return
-		}
-		o.mu.Lock()
-		if o.s.Recorded == 0 || at.Height < o.s.First {
-			o.s.First = at.Height
-		}
-		o.s.Recorded++
-		o.written = append(o.written, factom.EntryHash(entry))
-		o.s.Last = max(o.s.Last, at.Height)
-		o.mu.Unlock()
-		o.progress(f)
-	})
-	return nil
-}
-
-func (o *submitter) fail(path string, err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.s.Failed = append(o.s.Failed, Problem{path, err})
-}
-
-func (o *submitter) progress(f found) {
-	if o.opt.Progress == nil {
-		return
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.opt.Progress(Step{f.path, f.print.Size})
-}
-
-// wait returns once nothing is under way; the error is why work stopped early.
-func (o *submitter) wait() error {
-	o.group.Wait()
-	err := context.Cause(o.ctx)
-	o.cancel(nil)
-	return err
 }

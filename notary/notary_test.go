@@ -3,11 +3,11 @@ package notary
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -77,22 +77,23 @@ func TestAnInterruptedRunIsFinishedByTheNext(t *testing.T) {
 }
 
 func TestManyEntriesAreInFlightAndNeverMoreThanTheBound(t *testing.T) {
+	const files = Flights*MaxBatch + 100
 	root := t.TempDir()
-	for i := range InFlight + 100 {
-		put(t, root, "f"+strings.Repeat("x", i%50)+string(rune('0'+i/50)), []byte{byte(i)})
+	for i := range files {
+		put(t, root, fmt.Sprint("f", i), []byte{byte(i)})
 	}
 	m := newMemory()
 	full := make(chan struct{})
 	var once sync.Once
-	m.arrived = func(under int) { // nothing returns before the window is full
-		if under == InFlight {
+	m.arrived = func(under int) { // nothing returns before all flights are under way
+		if under == Flights {
 			once.Do(func() { close(full) })
 		}
 		<-full
 	}
 	s := notarize(t, m, alice, root)
-	if m.most != InFlight || s.Recorded != InFlight+100 {
-		t.Fatalf("at most %d in flight and %d recorded, want %d and %d", m.most, s.Recorded, InFlight, InFlight+100)
+	if m.most != Flights || m.largest > MaxBatch || s.Recorded != files {
+		t.Fatalf("at most %d batches of %d in flight and %d recorded, want %d of %d and %d", m.most, m.largest, s.Recorded, Flights, MaxBatch, files)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"cloister/client"
 	"cloister/wire"
 	"cloister/wire/factom"
-	"cloister/wire/record"
 )
 
 // kills is how many processes are killed under load.
@@ -121,7 +120,7 @@ func createChain(t *testing.T, c *client.Client, key wire.PrivateKey, name strin
 		t.Fatal(err)
 	}
 	eventually(t, "create a chain", func(ctx context.Context) error {
-		_, err := c.Submit(ctx, c.Trust().NewTx(key, record.Name, record.CreateChain(b), time.Minute))
+		_, err := c.CreateChain(ctx, key, b)
 		if wire.CodeOf(err) == wire.ErrChainExists {
 			return nil
 		}
@@ -136,5 +135,9 @@ func entryTx(t *testing.T, c *client.Client, key wire.PrivateKey, chain wire.Has
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Trust().NewTx(key, record.Name, record.AddEntry(b), time.Minute)
+	tx, err := c.EntryTx(context.Background(), key, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
 }

@@ -64,15 +64,16 @@ type network struct {
 	Validators []struct {
 		Name     string `json:"name"`
 		Endpoint string `json:"endpoint"`
+		Anchor   string `json:"anchor"`
 		Log      string `json:"log"`
 	} `json:"validators"`
 }
 
-// devNetwork runs `cloister dev` until the test ends.
-func devNetwork(t *testing.T, home string, validators int) *network {
+// devNetwork runs `cloister dev`, with more flags, until the test ends.
+func devNetwork(t *testing.T, home string, validators int, more ...string) *network {
 	t.Helper()
 	n := &network{t: t, home: home}
-	n.cmd = exec.Command(program(t), "dev", "--home", home, "--validators", fmt.Sprint(validators), "--json")
+	n.cmd = exec.Command(program(t), append([]string{"dev", "--home", home, "--validators", fmt.Sprint(validators), "--json"}, more...)...)
 	n.cmd.Stderr = os.Stderr
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := n.cmd.StdoutPipe()

@@ -18,6 +18,7 @@ import (
 
 	"cloister/wire"
 	"cloister/wire/factom"
+	"cloister/wire/hardware"
 	"cloister/wire/record"
 	"cloister/wire/token"
 )
@@ -28,10 +29,11 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 	n := devNetwork(t, t.TempDir(), 3)
 	c := n.dial()
 	chain := createChain(t, c, n.key, "refuse")
-	sign := func(key wire.PrivateKey, edit func(*wire.Tx)) []byte {
-		tx := entryTx(t, c, key, chain, "x")
+	// The registry's transactions are signed; what they say matters to none of these.
+	sign := func(edit func(*wire.Tx)) []byte {
+		tx := c.Trust().NewTx(n.key, hardware.Name, hardware.Encode(&hardware.Retire{Device: wire.Hash{1}}), time.Minute)
 		edit(tx)
-		tx.Sign(key)
+		tx.Sign(n.key)
 		return tx.Bytes()
 	}
 	ms := func(d time.Duration) uint64 { return uint64(time.Now().Add(d).UnixMilli()) }
@@ -48,9 +50,8 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		}
 		return nil
 	})
-	forged := entryTx(t, c, n.key, chain, "forged")
-	forged.Signature[0] ^= 1
 	poor := wire.NewPrivateKey(wire.TH("cloister/scenario/poor/v1"))
+	now := uint64(time.Now().UnixMilli())
 	entry := func(e factom.Entry, pad int) []byte {
 		b, err := e.Marshal()
 		if err != nil {
@@ -58,44 +59,76 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		}
 		return append(b, make([]byte, pad)...)
 	}
+	plain := entry(factom.Entry{ChainID: chain, Content: []byte("x")}, 0)
+	carry := func(family string, payload []byte) []byte { return c.Trust().Carry(family, payload).Bytes() }
+	// pair joins a commit, changed, with an entry that it need not pay for; no client makes such.
+	pair := func(at uint64, paid, shown []byte, change func(*factom.Commit)) []byte {
+		commit, err := factom.NewEntryCommit(paid, at, n.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(commit)
+		return carry(record.Name, append(append([]byte{record.KindEntryPair}, commit.Bytes()...), shown...))
+	}
+	asIs := func(*factom.Commit) {}
+	written := func(payload []byte, err error) []byte {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return carry(record.Name, payload)
+	}
+	pay := func(key wire.PrivateKey, change func(*factom.Transaction)) []byte {
+		tx, err := token.Pay(key, now, 1000, []token.Output{{To: wire.Account{1}, Amount: 1}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(tx)
+		if err := tx.Sign(key); err != nil {
+			t.Fatal(err)
+		}
+		return carry(token.Name, tx.Bytes())
+	}
+	large := entry(factom.Entry{ChainID: chain, Content: make([]byte, 3000)}, 0)
+	misnamed, err := record.CreateChain(entry(factom.Entry{ChainID: factom.ChainID([][]byte{{1}}), ExtIDs: [][]byte{{1}}}, 0), now, n.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	misnamed = misname(t, misnamed)
 	bad := []struct {
 		name string
 		tx   []byte
 		want wire.Code
 	}{
 		{"malformed", []byte("no transaction"), wire.ErrMalformed},
-		{"not canonical", append(sign(n.key, func(*wire.Tx) {}), 0), wire.ErrMalformed},
+		{"not canonical", append(sign(func(*wire.Tx) {}), 0), wire.ErrMalformed},
+		{"a message with a signature too many", sign(func(tx *wire.Tx) { tx.Family, tx.Payload = record.Name, record.Reveal(plain) }), wire.ErrMalformed},
 		{"oversized", make([]byte, wire.MaxTx+1), wire.ErrTooLarge},
-		{"wrong chain", sign(n.key, func(tx *wire.Tx) { tx.ChainID[0] ^= 1 }), wire.ErrWrongChain},
-		{"expired", sign(n.key, func(tx *wire.Tx) { tx.NotAfterMs = ms(-time.Hour) }), wire.ErrExpired},
-		{"too far ahead", sign(n.key, func(tx *wire.Tx) { tx.NotAfterMs = ms(time.Hour) }), wire.ErrTooFarAhead},
+		{"wrong chain", sign(func(tx *wire.Tx) { tx.ChainID[0] ^= 1 }), wire.ErrWrongChain},
+		{"expired", sign(func(tx *wire.Tx) { tx.NotAfterMs = ms(-time.Hour) }), wire.ErrExpired},
+		{"too far ahead", sign(func(tx *wire.Tx) { tx.NotAfterMs = ms(time.Hour) }), wire.ErrTooFarAhead},
 		{"replayed", replayed.Bytes(), wire.ErrReplayed},
-		{"unknown family", sign(n.key, func(tx *wire.Tx) { tx.Family = "astrology" }), wire.ErrUnknownFamily},
-		{"bad signature", forged.Bytes(), wire.ErrBadSignature},
-		{"no credits", sign(poor, func(*wire.Tx) {}), wire.ErrInsufficientCredits},
-		{"no funds", sign(poor, func(tx *wire.Tx) {
-			p := token.Payload{Transfers: []token.Output{{To: wire.Account{1}, Amount: 1}}}
-			tx.Family, tx.Payload = token.Name, p.Bytes()
-		}), wire.ErrInsufficientFunds},
-		{"amount zero", sign(n.key, func(tx *wire.Tx) {
-			p := token.Payload{Transfers: []token.Output{{To: wire.Account{1}}}}
-			tx.Family, tx.Payload = token.Name, p.Bytes()
-		}), wire.ErrBadAmount},
-		{"unknown chain", sign(n.key, func(tx *wire.Tx) {
-			tx.Payload = record.AddEntry(entry(factom.Entry{ChainID: wire.Hash{7}}, 0))
-		}), wire.ErrUnknownChain},
-		{"chain exists", sign(n.key, func(tx *wire.Tx) {
-			tx.Payload = record.CreateChain(entry(factom.Entry{ChainID: chain, ExtIDs: [][]byte{[]byte("scenario"), []byte("refuse")}}, 0))
-		}), wire.ErrChainExists},
-		{"wrong chain id", sign(n.key, func(tx *wire.Tx) {
-			tx.Payload = record.CreateChain(entry(factom.Entry{ChainID: wire.Hash{7}, ExtIDs: [][]byte{{1}}}, 0))
-		}), wire.ErrWrongChainID},
-		{"entry over 10 KiB", sign(n.key, func(tx *wire.Tx) {
-			tx.Payload = record.AddEntry(entry(factom.Entry{ChainID: chain}, factom.MaxEntryPayload+1))
-		}), wire.ErrEntryTooLarge},
-		{"entry malformed", sign(n.key, func(tx *wire.Tx) { tx.Payload = record.AddEntry([]byte{1, 2, 3}) }), wire.ErrEntryMalformed},
+		{"unknown family", sign(func(tx *wire.Tx) { tx.Family = "astrology" }), wire.ErrUnknownFamily},
+		{"bad signature", pair(now+1, plain, plain, func(c *factom.Commit) { c.Signature[0] ^= 1 }), wire.ErrBadSignature},
+		{"no credits", written(record.AddEntry(plain, now, poor)), wire.ErrInsufficientCredits},
+		{"no funds", pay(poor, func(*factom.Transaction) {}), wire.ErrInsufficientFunds},
+		{"fee too low", pay(n.key, func(tx *factom.Transaction) { tx.Inputs[0].Amount-- }), wire.ErrFeeTooLow},
+		{"no factoid transaction", carry(token.Name, []byte{2}), wire.ErrTransactionMalformed},
+		{"unknown chain", written(record.AddEntry(entry(factom.Entry{ChainID: wire.Hash{7}}, 0), now+2, n.key)), wire.ErrUnknownChain},
+		{"chain exists", written(record.CreateChain(
+			entry(factom.Entry{ChainID: chain, ExtIDs: [][]byte{[]byte("scenario"), []byte("refuse")}}, 0), now+3, n.key)), wire.ErrChainExists},
+		{"wrong chain id", carry(record.Name, misnamed), wire.ErrWrongChainID},
+		{"entry over 10 KiB", carry(record.Name, record.Reveal(entry(factom.Entry{ChainID: chain}, factom.MaxEntryPayload+1))), wire.ErrEntryTooLarge},
+		{"entry malformed", carry(record.Name, record.Reveal([]byte{1, 2, 3})), wire.ErrEntryMalformed},
+		{"commit malformed", carry(record.Name, record.Commit([]byte{1, 2, 3})), wire.ErrCommitMalformed},
+		{"commit for another entry", pair(now+4, plain, large, asIs), wire.ErrVoidReveal},
+		{"commit of too little", pair(now+5, large, large, func(c *factom.Commit) {
+			c.Credits = 1
+			c.Signature = n.key.SignMessage(c.Ledger())
+		}), wire.ErrUnderpaid},
+		{"commit of yesterday", written(record.AddEntry(plain, ms(-13*time.Hour), n.key)), wire.ErrOutsideWindow},
+		{"reveal without commit", carry(record.Name, record.Reveal(plain)), wire.ErrNoCommit},
 	}
-	before := stateRoot(t, n, last.Height)
+	before := touched(t, n, chain, last.Height)
 	seen := map[wire.Code]string{}
 	for _, b := range bad {
 		for i := range n.Validators {
@@ -110,8 +143,8 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		seen[b.want] = b.name
 	}
 	n.garbage()
-	if after := stateRoot(t, n, last.Height); after != before {
-		t.Errorf("the state root moved from %s to %s", before, after)
+	if after := touched(t, n, chain, last.Height); after != before {
+		t.Errorf("the state was %+v and is %+v", before, after)
 	}
 	hosts, cores := n.processes()
 	if len(hosts) != 3 || len(cores) != 3 {
@@ -160,27 +193,41 @@ func submitRaw(t *testing.T, endpoint string, tx []byte) answer {
 	return answer{}
 }
 
-// stateRoot is the state root after some block at or above height, once all
-// validators prove the same.
-func stateRoot(t *testing.T, n *network, height uint64) (root wire.Hash) {
+// state is what bad input could have changed.
+type state struct {
+	Chain   record.Chain
+	Account token.Balance
+}
+
+// touched is that state after some block at or above height, once all validators
+// prove the same. The state root says less: the data layer's periods and the cores'
+// own duties move it whatever is submitted.
+func touched(t *testing.T, n *network, chain wire.Hash, height uint64) (first state) {
 	t.Helper()
 	eventually(t, "all validators prove one state", func(ctx context.Context) error {
 		for i := range n.Validators {
-			s, _, err := n.dial(i).StateProof(ctx, token.Name, token.SupplyKey)
+			c := n.dial(i)
+			head, err := c.Chain(ctx, chain)
 			if err != nil {
 				return err
 			}
-			if s.Exec.Height < height {
-				return fmt.Errorf("state of block %d is proved, %d is wanted", s.Exec.Height, height)
+			account, err := c.Account(ctx, wire.AccountOf(n.key.Public()))
+			if err != nil {
+				return err
 			}
-			if i > 0 && s.Exec.StateRoot != root {
-				return fmt.Errorf("state roots %s and %s", root, s.Exec.StateRoot)
+			if least := min(head.Height, account.Height); least < height {
+				return fmt.Errorf("state of block %d is proved, %d is wanted", least, height)
 			}
-			root = s.Exec.StateRoot
+			s := state{head.Chain, token.Balance{Factoshis: account.Factoshis, Credits: account.Credits}}
+			if i == 0 {
+				first = s
+			} else if s != first {
+				return fmt.Errorf("validator %d proves %+v, another %+v", i+1, s, first)
+			}
 		}
 		return nil
 	})
-	return root
+	return first
 }
 
 // garbage goes to every open port of every validator.
@@ -225,4 +272,19 @@ func random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)
 	return b
+}
+
+// misname is a chain's pair whose entry bears another chain id than its name
+// hashes to, with a commit for just that entry.
+func misname(t *testing.T, pair []byte) []byte {
+	t.Helper()
+	p, err := record.Decode(pair)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := bytes.Clone(p.Bytes)
+	shown[1] ^= 1
+	commit := *p.Commit
+	commit.EntryHash = factom.EntryHash(shown)
+	return append(append([]byte{record.KindChainPair}, commit.Bytes()...), shown...)
 }

@@ -238,14 +238,23 @@ func (n *Network) heal() {
 	}
 }
 
+// periodMs is the length of a directory block's period: short, so that each story
+// closes some.
+const periodMs = 5000
+
+// creditRate is what an entry credit costs, in factoshis.
+const creditRate = 1000
+
 // client submits transactions and remembers what it was told.
 type client struct {
 	net      *Network
 	key      wire.PrivateKey
 	chain    wire.Hash
 	made     uint64
+	stamp    uint64 // time of the newest message that carries its own signature, ms
 	open     map[wire.Hash]*pending
 	order    []*pending
+	carries  map[wire.Hash]bool // messages with their own signatures, all there were
 	recorded map[wire.Hash]place
 	asked    map[uint64]*pending
 	nextID   uint64
@@ -259,20 +268,25 @@ type place struct {
 type pending struct {
 	id   wire.Hash
 	raw  []byte
-	ends int64 // virtual µs after which it cannot be recorded
+	ends int64 // virtual µs after which nobody waits for it any more
 }
 
 func (c *client) init(n *Network) {
 	c.net, c.key = n, wire.NewPrivateKey(wire.TH("cloister/sim/client/v1"))
 	c.open, c.recorded, c.asked = map[wire.Hash]*pending{}, map[wire.Hash]place{}, map[uint64]*pending{}
+	c.carries = map[wire.Hash]bool{}
 	c.chain = factom.ChainID([][]byte{[]byte("sim")})
-	params, err := json.Marshal(token.Params{Rate: 1000, Allocations: []token.Allocation{
+	params, err := json.Marshal(token.Params{Rate: creditRate, Allocations: []token.Allocation{
 		{Address: wire.AccountOf(c.key.Public()).String(), Factoshis: 1e15, Credits: 1e9},
 	}})
 	if err != nil {
 		n.fail("genesis: %v", err)
 	}
-	n.genesis.Families = []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name}}
+	periods, err := json.Marshal(record.Params{PeriodMs: periodMs})
+	if err != nil {
+		n.fail("genesis: %v", err)
+	}
+	n.genesis.Families = []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name, Params: periods}}
 	if n.opts.Spares > 0 {
 		n.genesis.Families = append(n.genesis.Families, wire.FamilyGenesis{Name: seatsName})
 	}
@@ -326,41 +340,58 @@ func (c *client) insist() {
 func (c *client) make() *pending {
 	c.made++
 	n := c.net
-	tx := c.blank()
 	switch {
 	case c.made == 1:
-		e := factom.Entry{ChainID: c.chain, ExtIDs: [][]byte{[]byte("sim")}}
-		b, _ := e.Marshal()
-		tx.Family, tx.Payload = record.Name, record.CreateChain(b)
+		return c.pair(record.CreateChain, &factom.Entry{ChainID: c.chain, ExtIDs: [][]byte{[]byte("sim")}})
 	case c.made%3 == 0:
 		to := wire.Account(wire.TH("cloister/sim/to/v1", wire.U64(n.rng.Uint64N(50))))
-		p := token.Payload{Transfers: []token.Output{{To: to, Amount: 1 + n.rng.Uint64N(1000)}}}
-		tx.Family, tx.Payload = token.Name, p.Bytes()
-	default:
-		e := factom.Entry{ChainID: c.chain, Content: wire.U64(n.rng.Uint64())}
-		b, _ := e.Marshal()
-		tx.Family, tx.Payload = record.Name, record.AddEntry(b)
+		t, err := token.Pay(c.key, c.stamped(), creditRate, []token.Output{{To: to, Amount: 1 + n.rng.Uint64N(1000)}}, nil)
+		if err != nil {
+			n.fail("payment: %v", err)
+		}
+		return c.carried(token.Name, t.Bytes())
 	}
-	return c.signed(tx)
+	return c.pair(record.AddEntry, &factom.Entry{ChainID: c.chain, Content: wire.U64(n.rng.Uint64())})
+}
+
+func (c *client) pair(of func([]byte, uint64, wire.PrivateKey) ([]byte, error), e *factom.Entry) *pending {
+	b, err := e.Marshal()
+	if err != nil {
+		c.net.fail("entry: %v", err)
+	}
+	payload, err := of(b, c.stamped(), c.key)
+	if err != nil {
+		c.net.fail("pair: %v", err)
+	}
+	return c.carried(record.Name, payload)
+}
+
+// stamped is a time for one message: the ledger takes one per key and millisecond.
+func (c *client) stamped() uint64 {
+	c.stamp = max(uint64(epoch+c.net.now/millisecond), c.stamp+1)
+	return c.stamp
+}
+
+func (c *client) carried(family string, payload []byte) *pending {
+	p := c.pending(wire.Carry(c.net.genesis.ChainID(), family, payload))
+	c.carries[p.id] = true
+	return p
 }
 
 // sign makes a transaction for a family.
 func (c *client) sign(family string, payload []byte) *pending {
 	c.made++
-	tx := c.blank()
-	tx.Family, tx.Payload = family, payload
-	return c.signed(tx)
-}
-
-func (c *client) blank() *wire.Tx {
 	n := c.net
-	tx := &wire.Tx{ChainID: n.genesis.ChainID(), NotAfterMs: uint64(epoch + n.now/millisecond + 15_000)}
+	tx := &wire.Tx{
+		ChainID: n.genesis.ChainID(), Family: family, Payload: payload,
+		NotAfterMs: uint64(epoch + n.now/millisecond + 15_000),
+	}
 	copy(tx.Nonce[:], wire.U64(c.made))
-	return tx
+	tx.Sign(c.key)
+	return c.pending(tx)
 }
 
-func (c *client) signed(tx *wire.Tx) *pending {
-	tx.Sign(c.key)
+func (c *client) pending(tx *wire.Tx) *pending {
 	return &pending{id: tx.ID(), raw: tx.Bytes(), ends: c.net.now + 20*second}
 }
 
@@ -401,8 +432,8 @@ func (c *client) published(f *step.Final) {
 			c.net.fail("result in block %d: %v", f.Header.Height, err)
 			return
 		}
-		if r.Code == wire.ErrReplayed {
-			continue
+		if r.Code == wire.ErrReplayed || r.Code != wire.OK && c.carries[r.TxID] {
+			continue // what carries its own signature may come again: it had no effect
 		}
 		at, known := c.recorded[r.TxID]
 		if known && (at.height != f.Header.Height || at.hash != f.Hash) {

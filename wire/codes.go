@@ -113,7 +113,7 @@ var coreCodes = map[Code]Info{
 }
 
 // registry is all of them.
-var registry = joined(coreCodes, evidenceCodes, hardwareCodes, nodeCodes, trustCodes)
+var registry = joined(coreCodes, factomCodes, evidenceCodes, hardwareCodes, nodeCodes, trustCodes)
 
 func joined(groups ...map[Code]Info) map[Code]Info {
 	all := map[Code]Info{}

@@ -39,11 +39,32 @@ func (k PrivateKey) Public() (p PublicKey) {
 	return p
 }
 
-// Sign signs a tagged hash. There is no way to sign a bare body.
+// Sign signs a tagged hash. Bare bodies are signed only where a foreign format
+// demands it: SignMessage.
 func (k PrivateKey) Sign(digest Hash) (s Signature) {
 	copy(s[:], ed25519.Sign(k.k, digest[:]))
 	return s
 }
+
+// SignMessage signs the bytes of a foreign format that knows no tagged hash. It
+// panics on 32 bytes: such a signature could be taken for one of Sign.
+func (k PrivateKey) SignMessage(message []byte) (s Signature) {
+	if len(message) == len(Hash{}) {
+		panic("wire: a message of 32 bytes is indistinguishable from a tagged hash")
+	}
+	copy(s[:], ed25519.Sign(k.k, message))
+	return s
+}
+
+// Signed is a message of a foreign format with its signature.
+type Signed struct {
+	Key       PublicKey
+	Message   []byte
+	Signature Signature
+}
+
+// Verify reports whether the signature holds, by ZIP-215 rules.
+func (s *Signed) Verify() bool { return s.Key.VerifyMessage(s.Message, s.Signature) }
 
 // String names the key by its public half, so that a log cannot leak it.
 func (k PrivateKey) String() string {
@@ -59,6 +80,12 @@ func (k PrivateKey) Crypto() ed25519.PrivateKey { return k.k }
 // Verify reports whether s signs digest under p, by ZIP-215 rules.
 func (p PublicKey) Verify(digest Hash, s Signature) bool {
 	return voi.VerifyWithOptions(p[:], digest[:], s[:], zip215)
+}
+
+// VerifyMessage reports whether s signs message under p, by ZIP-215 rules. No
+// message of 32 bytes is accepted; see SignMessage.
+func (p PublicKey) VerifyMessage(message []byte, s Signature) bool {
+	return len(message) != len(Hash{}) && voi.VerifyWithOptions(p[:], message, s[:], zip215)
 }
 
 // Valid reports whether p is a point of the curve under which only the holder
@@ -131,7 +158,18 @@ func (b *Batch) Add(p PublicKey, digest Hash, s Signature) {
 	b.v.AddWithOptions(b.keys[i][:], b.digests[i][:], b.sigs[i][:], zip215)
 }
 
-// Verify judges every queued signature; ok[i] belongs to the i-th Add.
+// AddMessage queues one signature over a foreign format's bytes, which must not
+// change until Verify. A message of 32 bytes is refused; see SignMessage.
+func (b *Batch) AddMessage(m Signed) {
+	if len(m.Message) == len(Hash{}) {
+		m.Signature = Signature{0xff} // of nothing
+	}
+	i := len(b.keys)
+	b.keys, b.digests, b.sigs = append(b.keys, m.Key), append(b.digests, Hash{}), append(b.sigs, m.Signature)
+	b.v.AddWithOptions(b.keys[i][:], m.Message, b.sigs[i][:], zip215)
+}
+
+// Verify judges every queued signature; ok[i] belongs to the i-th Add or AddMessage.
 func (b *Batch) Verify() (all bool, ok []bool) {
 	if len(b.keys) == 0 {
 		return true, nil

@@ -44,6 +44,18 @@ func (t *Tx) ID() Hash {
 	return TH("cloister/tx/v1", t.ChainID[:], []byte(t.Family), t.Payload, U64(t.NotAfterMs), t.Nonce[:], t.Payer[:])
 }
 
+// Carry makes the transaction that carries a message which has its own
+// signatures, in a format that has no room for the ledger's. All fields but chain,
+// family and payload stay zero, so one message has one encoding and one id.
+func Carry(chain Hash, family string, payload []byte) *Tx {
+	return &Tx{ChainID: chain, Family: family, Payload: payload}
+}
+
+// Carries reports whether the transaction is one that Carry makes.
+func (t *Tx) Carries() bool {
+	return t.NotAfterMs == 0 && t.Nonce == [12]byte{} && t.Payer == PublicKey{} && t.Signature == Signature{}
+}
+
 // Sign fills Payer and Signature.
 func (t *Tx) Sign(k PrivateKey) {
 	t.Payer = k.Public()

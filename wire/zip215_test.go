@@ -219,3 +219,29 @@ func TestKeysAnybodyCanSignForAreNotValid(t *testing.T) {
 		}
 	})
 }
+
+func TestForeignMessagesAreSignedAndBatchedApartFromTaggedHashes(t *testing.T) {
+	key := NewPrivateKey([32]byte{7})
+	long, short := []byte("the bytes of a foreign format, which are not 32"), make([]byte, 32)
+	sig := key.SignMessage(long)
+	if !key.Public().VerifyMessage(long, sig) || key.Public().VerifyMessage(long[1:], sig) {
+		t.Fatal("a message's signature is not judged by its bytes")
+	}
+	hash := Hash(short)
+	if key.Public().VerifyMessage(short, key.Sign(hash)) {
+		t.Error("the signature of a tagged hash passes for one of a message")
+	}
+	b := NewBatch(3)
+	b.AddMessage(Signed{key.Public(), long, sig})
+	b.AddMessage(Signed{key.Public(), short, key.Sign(hash)})
+	b.Add(key.Public(), hash, key.Sign(hash))
+	if all, ok := b.Verify(); all || !ok[0] || ok[1] || !ok[2] {
+		t.Errorf("the batch judged %v, want only the 32 bytes refused", ok)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("32 bytes were signed as a message")
+		}
+	}()
+	key.SignMessage(short)
+}

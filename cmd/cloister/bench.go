@@ -13,7 +13,6 @@ import (
 	"cloister/client"
 	"cloister/cmd/cloister/devnet"
 	"cloister/wire"
-	"cloister/wire/token"
 )
 
 // benchCredits are bought before the load: more than any run can spend.
@@ -33,7 +32,8 @@ started in a temporary folder, and removed afterwards; with --attach the network
 force is measured, without the servers' cost.
 
 Latency is from submission to the answer that says "sealed"; in open mode from the
-moment a transaction was due. A sample of receipts is verified afterwards.`,
+moment a transaction was due. Of pairs, both halves count as one, and the reveal is
+submitted when its commit is sealed. A sample of receipts is verified afterwards.`,
 		Example: `  cloister bench --duration 5s
   cloister bench --mode open --rate 500 --duration 5s --json`,
 		Args: cobra.NoArgs,
@@ -42,7 +42,7 @@ moment a transaction was due. A sample of receipts is verified afterwards.`,
 				return bad("rate, inflight and duration must be above zero")
 			}
 			o.Progress = func(done time.Duration, sealed int64) {
-				a.note("%3.0f s  %d transactions sealed", done.Seconds(), sealed)
+				a.note("%3.0f s  %d sealed", done.Seconds(), sealed)
 			}
 			if attach {
 				c, err := a.dial(client.Options{Queue: 100_000})
@@ -64,7 +64,7 @@ moment a transaction was due. A sample of receipts is verified afterwards.`,
 	f.Var(&hardware, "hardware", "what the cores of that network run on: simulated, or none")
 	f.BoolVar(&attach, "attach", false, "measure the network in force instead of starting one")
 	f.StringVar(&o.Mode, "mode", bench.Closed, "closed: --inflight transactions unsealed at any time; open: --rate a second")
-	f.StringVar(&o.Kind, "kind", bench.Entries, "entries or transfers")
+	f.StringVar(&o.Kind, "kind", bench.Entries, "entries: each with its commit in one transaction; pairs: commit and reveal apart; transfers: factoids")
 	f.IntVar(&o.Size, "size", 256, "bytes of an entry")
 	f.Float64Var(&o.Rate, "rate", 500, "open mode: transactions a second")
 	f.IntVar(&o.InFlight, "inflight", 1024, "closed mode: transactions submitted and not sealed; open mode: the most of them")
@@ -82,7 +82,7 @@ func (a *app) benchOwn(ctx context.Context, validators int, hardware hardwareFla
 	}
 	defer os.RemoveAll(home)
 	a.note("starting %d validators", validators)
-	d := &devRun{a: a, home: home, firstPort: devnet.FirstPort, validators: validators, hardware: hardware, chosen: true}
+	d := &devRun{a: a, home: home, firstPort: devnet.FirstPort, validators: validators, hardware: hardware, period: devPeriod, chosen: true}
 	ps, err := d.launch(ctx)
 	if err != nil {
 		return err
@@ -106,9 +106,8 @@ func (a *app) benchOwn(ctx context.Context, validators int, hardware hardwareFla
 	if err != nil {
 		return err
 	}
-	if o.Kind == bench.Entries {
-		p := token.Payload{Credits: []token.Output{{To: wire.AccountOf(key.Public()), Amount: benchCredits * defaultRate}}}
-		if _, err := c.Submit(ctx, c.Trust().NewTx(key, token.Name, p.Bytes(), validity)); err != nil {
+	if o.Kind != bench.Transfers {
+		if _, err := c.BuyCredits(ctx, key, key.Public(), benchCredits); err != nil {
 			return fmt.Errorf("buying entry credits for the load: %w", err)
 		}
 	}
@@ -121,7 +120,7 @@ func (a *app) measure(ctx context.Context, c *client.Client, key wire.PrivateKey
 		return err
 	}
 	if r.Refused > 0 {
-		a.note("%d transactions were refused or lost; the first: %s", r.Refused, r.FirstRefusal)
+		a.note("%d of the load were refused or lost; the first: %s", r.Refused, r.FirstRefusal)
 	}
 	return a.print((*shownBench)(r))
 }
@@ -134,7 +133,7 @@ func (r *shownBench) text(w io.Writer) {
 		"load", fmt.Sprintf("%s, %s of %d bytes, %d in flight at most", r.Mode, r.Kind, r.Size, r.InFlight),
 		"validators", decimal(r.Validators),
 		"measured", fmt.Sprintf("%.1f s", r.Seconds),
-		"sealed", fmt.Sprintf("%d transactions, %.0f a second (offered %.0f)", r.Sealed, r.SealedTPS, r.OfferedTPS),
+		"sealed", fmt.Sprintf("%d %s, %.0f a second (offered %.0f)", r.Sealed, r.Kind, r.SealedTPS, r.OfferedTPS),
 		"latency to seal", fmt.Sprintf("p50 %.1f ms, p95 %.1f ms, p99 %.1f ms", r.P50, r.P95, r.P99),
 		"client", fmt.Sprintf("%.3f CPU seconds per 1000 transactions", r.ClientPer1k),
 		"receipts", fmt.Sprintf("%d verified", r.Receipts),

@@ -10,6 +10,7 @@ import (
 
 	"cloister/client"
 	"cloister/wire"
+	"cloister/wire/receipt"
 )
 
 func blockCommand(a *app) *cobra.Command {
@@ -36,7 +37,7 @@ type shownBlock struct {
 type shownTx struct {
 	TxID   wire.Hash `json:"tx_id"`
 	Family string    `json:"family"`
-	Payer  string    `json:"payer"`
+	Payer  string    `json:"payer"` // empty for a reveal
 	Bytes  int       `json:"bytes"`
 }
 
@@ -51,9 +52,18 @@ func showBlock(b *client.Block, brief bool) (*shownBlock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("transaction %d of block %d: %w", i, h.Height, err)
 		}
-		s.Txs = append(s.Txs, shownTx{tx.ID(), shown(tx.Family), wire.FactoidAddress(wire.AccountOf(tx.Payer)), len(raw)})
+		s.Txs = append(s.Txs, shownTx{tx.ID(), shown(tx.Family), payerOf(tx), len(raw)})
 	}
 	return s, nil
+}
+
+// payerOf is the address that pays for a transaction, empty for a reveal.
+func payerOf(tx *wire.Tx) string {
+	payer, known := receipt.Payer(tx)
+	if !known {
+		return ""
+	}
+	return wire.FactoidAddress(wire.AccountOf(payer))
 }
 
 func (s *shownBlock) text(w io.Writer) {

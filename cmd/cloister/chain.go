@@ -11,11 +11,10 @@ import (
 	"cloister/notary"
 	"cloister/wire"
 	"cloister/wire/factom"
-	"cloister/wire/record"
 )
 
 func chainCommand(a *app) *cobra.Command {
-	return group("chain", "Create and read chains of entries", chainCreate(a), chainShow(a), chainEntries(a))
+	return group("chain", "Create and read chains of entries", chainCreate(a), chainCommit(a), chainShow(a), chainEntries(a))
 }
 
 // chainName gives the external ids of the chain that a name stands for.
@@ -33,22 +32,56 @@ external ids is known by its id; one without them by its name too.`,
 		Example: `  cloister chain create journal "what this chain is for"`,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
-			e := factom.Entry{ExtIDs: chainName(args[0])}
-			for _, x := range extIDs {
-				e.ExtIDs = append(e.ExtIDs, []byte(x))
-			}
-			if len(args) == 2 {
-				e.Content = []byte(args[1])
-			}
-			e.ChainID = factom.ChainID(e.ExtIDs)
-			b, err := e.Marshal()
+			entry, err := firstEntry(args, extIDs)
 			if err != nil {
 				return err
 			}
-			return a.write(ctx, c, record.Name, record.CreateChain(b), quiet, "created chain "+shown(args[0]))
+			return a.writeMade(ctx, c, quiet, "created chain "+shown(args[0]), func(key wire.PrivateKey) (*wire.Tx, error) {
+				return c.ChainTx(ctx, key, entry)
+			})
 		}),
 	}
 	c.Flags().StringArrayVar(&extIDs, "ext-id", nil, "further external id of the first entry; repeat for more")
+	quietFlag(c, &quiet)
+	return c
+}
+
+// firstEntry is the first entry of the chain with the name, and perhaps the
+// content, of args.
+func firstEntry(args, extIDs []string) ([]byte, error) {
+	e := factom.Entry{ExtIDs: chainName(args[0])}
+	for _, x := range extIDs {
+		e.ExtIDs = append(e.ExtIDs, []byte(x))
+	}
+	if len(args) == 2 {
+		e.Content = []byte(args[1])
+	}
+	e.ChainID = factom.ChainID(e.ExtIDs)
+	return e.Marshal()
+}
+
+func chainCommit(a *app) *cobra.Command {
+	var quiet bool
+	var extIDs []string
+	var keep string
+	c := &cobra.Command{
+		Use:   "commit NAME [TEXT]",
+		Short: "Pay for a chain without showing its name; 'entry reveal' creates it",
+		Long: `Pay for a chain without showing its name or its first entry. That entry is kept in
+a file; 'cloister entry reveal FILE' creates the chain. For an hour from the payment
+on nobody else can create it, for a day it can be revealed.`,
+		Example: `  cloister chain commit secret-project "what this chain is for" --keep project.entry`,
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
+			entry, err := firstEntry(args, extIDs)
+			if err != nil {
+				return err
+			}
+			return a.commit(ctx, c, c.ChainCommitTx, entry, keep, quiet)
+		}),
+	}
+	c.Flags().StringArrayVar(&extIDs, "ext-id", nil, "further external id of the first entry; repeat for more")
+	keepFlag(c, &keep)
 	quietFlag(c, &quiet)
 	return c
 }
@@ -96,49 +129,8 @@ func chainShow(a *app) *cobra.Command {
 }
 
 func chainEntries(a *app) *cobra.Command {
-	var from, limit uint64
-	c := &cobra.Command{
-		Use:   "list-entries CHAIN",
-		Short: "List a chain's entries, proved to be all there in order",
-		Long: `List a chain's entries. The list is proved: none is missing, added or moved. With
---json each entry is one line.`,
-		Example: "  cloister chain list-entries journal",
-		Args:    cobra.ExactArgs(1),
-		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
-			id, err := chainID(args[0])
-			if err != nil {
-				return err
-			}
-			list, err := c.VerifiedEntries(ctx, id)
-			if err != nil {
-				return err
-			}
-			if from > list.State.Entries {
-				return bad("the chain has %d entries; --from %d is behind its end", list.State.Entries, from)
-			}
-			left := limit
-			for e, err := range list.Entries(ctx) {
-				if err != nil {
-					return err
-				}
-				if e.Seq < from {
-					continue
-				}
-				if left == 0 {
-					break
-				}
-				left--
-				if err := a.printLine(showEntry(e)); err != nil {
-					return err
-				}
-			}
-			if !a.json {
-				a.note("%d entries in the chain as of block %d, proved", list.State.Entries, list.State.Height)
-			}
-			return nil
-		}),
-	}
-	c.Flags().Uint64Var(&from, "from", 0, "number of the first entry to show, from 0")
-	c.Flags().Uint64Var(&limit, "limit", 100, "how many to show at most")
-	return c
+	return listEntries(a, &cobra.Command{
+		Use: "list CHAIN", Aliases: []string{"list-entries"}, Example: "  cloister chain list journal",
+		Short: "List a chain's entries, as 'entry list' does",
+	})
 }

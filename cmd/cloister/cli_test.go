@@ -11,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"cloister/wire"
+	"cloister/wire/record"
 )
 
 // outcome is what one command line did.
@@ -74,9 +76,36 @@ func TestFundsNameAnAddressAndAmounts(t *testing.T) {
 	if err != nil || al.Address != sandboxAddress || al.Factoshis != 20000*1e8 || al.Credits != 7 {
 		t.Fatalf("%+v, %v", al, err)
 	}
+	credit := wire.CreditAddress(wire.PublicKey{1})
+	if al, err = parseFund(credit + "=1,7"); err != nil || al.Address != credit || al.Credits != 7 {
+		t.Errorf("an EC address names the key that has the credits: %+v, %v", al, err)
+	}
 	for _, s := range []string{"", sandboxAddress, sandboxAddress + "=", sandboxAddress + "=1,", sandboxAddress + "=1,-2", "FA1=1", sandboxSecret + "=1"} {
 		if _, err := parseFund(s); wire.CodeOf(err).Info().Exit != wire.ExitUsage {
 			t.Errorf("%q: %v, want an error of the request", s, err)
+		}
+	}
+}
+
+func TestAGenesisSaysHowMuchTimeADirectoryBlockCovers(t *testing.T) {
+	found := func(period time.Duration) (*wire.Genesis, error) {
+		m := &member{Name: "a", Key: wire.NewPrivateKey([32]byte{1}).Public()}
+		f := founding{name: "n", engine: "solo", rate: 1, period: period, at: time.UnixMilli(1_700_000_000_000), members: []*member{m}}
+		return f.genesis()
+	}
+	for period, want := range map[time.Duration]uint64{0: record.DefaultPeriodMs, devPeriod: 10_000, time.Hour: 3_600_000} {
+		g, err := found(period)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := record.ParseParams(g.Families[1].Params)
+		if err != nil || g.Families[1].Name != record.Name || p.PeriodMs != want {
+			t.Errorf("--period %s: %+v, %v", period, p, err)
+		}
+	}
+	for _, period := range []time.Duration{time.Millisecond, 1234 * time.Millisecond, 48 * time.Hour, -time.Second} {
+		if _, err := found(period); !errors.Is(err, wire.ErrBadRequest) {
+			t.Errorf("--period %s: %v", period, err)
 		}
 	}
 }

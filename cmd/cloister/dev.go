@@ -24,6 +24,7 @@ const (
 	devKey      = "dev" // the key that commands sign with
 	devFactoids = 1_000_000
 	devCredits  = 100_000
+	devPeriod   = 10 * time.Second // of a directory block, so that one can watch them
 	// devCoreFactoids is what the account of each core's identity key has.
 	devCoreFactoids = 100
 	// The account that Factom's own tools and their documentation use
@@ -40,6 +41,8 @@ const (
 func devCommand(a *app) *cobra.Command {
 	var validators, firstPort int
 	hardware := hardwareFlag(hardwareSimulated)
+	var anchors devAnchor
+	var period time.Duration
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a development network on this machine until it is interrupted",
@@ -53,7 +56,7 @@ nothing, and the keys in the home are not encrypted.`,
 		Example: "  cloister dev --home ./another-network --validators 1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := &devRun{a: a, home: a.home, firstPort: firstPort, validators: validators, hardware: hardware, chosen: cmd.Flags().Changed("validators")}
+			d := &devRun{a: a, home: a.home, firstPort: firstPort, validators: validators, hardware: hardware, anchor: anchors, period: period, chosen: cmd.Flags().Changed("validators")}
 			if d.home == "" {
 				d.home = a.env("CLOISTER_HOME")
 			}
@@ -64,6 +67,8 @@ nothing, and the keys in the home are not encrypted.`,
 		},
 	}
 	c.Flags().IntVar(&validators, "validators", 3, fmt.Sprintf("how many validators a new network has, 1 to %d", devnet.MaxValidators))
+	c.Flags().DurationVar(&period, "period", devPeriod, "how much time a directory block of a new network covers")
+	anchors.flags(c)
 	c.Flags().Var(&hardware, "hardware", "what a new network's cores run on: simulated, or none")
 	c.Flags().IntVar(&firstPort, "first-port", devnet.FirstPort, "where the search for free ports begins")
 	return c
@@ -77,6 +82,8 @@ type devRun struct {
 	chosen     bool // the user named the number of validators
 	firstPort  int
 	hardware   hardwareFlag
+	anchor     devAnchor
+	period     time.Duration
 	simulated  *simulated // of a network that is being founded; nil for none
 	layout     *devnet.Layout
 	genesis    *wire.Genesis
@@ -218,22 +225,25 @@ func (d *devRun) found(ctx context.Context) (err error) {
 		}
 		members = append(members, m)
 	}
-	allocations, err := d.accounts()
+	authority, allocations, err := d.accounts()
 	if err != nil {
 		return err
 	}
-	f := founding{name: "dev", engine: "raft", rate: defaultRate, allocations: allocations, at: time.Now(), members: members}
+	f := founding{name: "dev", engine: "raft", rate: defaultRate, period: d.period, allocations: allocations, at: time.Now(), members: members}
+	for _, m := range members { // cores pay for anchor records, and put money up for their part in committees
+		f.allocations = append(f.allocations, token.Allocation{
+			Address: wire.CreditAddress(m.Key), Factoshis: devCoreFactoids * oneFactoid, Credits: devCredits,
+		})
+	}
+	if f.anchorKeys, err = d.anchor.keys(d.home, members); err != nil {
+		return err
+	}
 	if d.simulated != nil {
-		for _, m := range members { // what cores put up for their part in committees
-			f.allocations = append(f.allocations, token.Allocation{
-				Address: wire.FactoidAddress(wire.AccountOf(m.Key)), Factoshis: devCoreFactoids * oneFactoid, Credits: devCredits,
-			})
-		}
 		t, err := d.simulated.trust(f.at)
 		if err != nil {
 			return err
 		}
-		f.attested = &attested{tee: "simulated", trust: t, authorities: []string{allocations[0].Address}, schedule: devSchedule(len(members))}
+		f.attested = &attested{tee: "simulated", trust: t, authorities: []string{authority}, schedule: devSchedule(len(members))}
 	}
 	if len(members) == 1 {
 		f.engine = "solo"
@@ -244,41 +254,39 @@ func (d *devRun) found(ctx context.Context) (err error) {
 	return d.write(members, core)
 }
 
-// accounts makes the development key and lists who has what at the start.
-func (d *devRun) accounts() ([]token.Allocation, error) {
+// accounts makes the development key, which is the authority, and lists who has
+// what at the start. Who has credits is named by its EC address, so that the first
+// entry credit block shows them.
+func (d *devRun) accounts() (authority string, list []token.Allocation, err error) {
 	var seed [32]byte
 	rand.Read(seed[:])
 	own, err := d.keep(devKey, seed)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if seed, _, err = wire.ParseSecret(sandboxSecret); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	sandbox, err := d.keep(sandboxKey, seed)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return []token.Allocation{
-		{Address: own, Factoshis: devFactoids * oneFactoid, Credits: devCredits},
-		{Address: sandbox, Factoshis: sandboxFactoids * oneFactoid},
+	return own.Address, []token.Allocation{
+		{Address: wire.CreditAddress(own.Public), Factoshis: devFactoids * oneFactoid, Credits: devCredits},
+		{Address: sandbox.Address, Factoshis: sandboxFactoids * oneFactoid},
 	}, nil
 }
 
-// keep stores a key unless the home has one of the name, and returns the
-// address of whichever it is.
-func (d *devRun) keep(name string, seed [32]byte) (address string, err error) {
+// keep stores a key unless the home has one of the name, and returns whichever
+// it is.
+func (d *devRun) keep(name string, seed [32]byte) (*wire.KeyFile, error) {
 	path := keyPath(d.home, name)
 	if _, err := os.Stat(path); err != nil {
 		if path, err = storeKey(d.home, name, wire.PlainKeyFile(wire.NewPrivateKey(seed))); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	f, err := readKeyFile(path)
-	if err != nil {
-		return "", err
-	}
-	return f.Address, nil
+	return readKeyFile(path)
 }
 
 // write puts genesis, addresses and context where hosts and commands find them.
@@ -294,6 +302,9 @@ func (d *devRun) write(members []*member, core string) (err error) {
 			if file.Hardware.Launcher, err = d.simulated.machine(i); err != nil {
 				return err
 			}
+		}
+		if file.Anchor, err = d.anchor.section(filepath.Join(d.home, v.Name)); err != nil {
+			return err
 		}
 		for name, content := range map[string][]byte{node.FileName: file.Encode(), node.GenesisName: d.genesis.File()} {
 			if err := replaceFile(filepath.Join(d.home, v.Name, name), content, 0o644); err != nil {
@@ -325,6 +336,8 @@ type shownDev struct {
 type devValidator struct {
 	Name     string `json:"name"`
 	Endpoint string `json:"endpoint"`
+	Factom   string `json:"factom"`           // factomd's interface
+	Anchor   string `json:"anchor,omitempty"` // Bitcoin address that pays for its anchors
 	PID      int    `json:"pid"`
 	Log      string `json:"log"`
 }
@@ -335,7 +348,10 @@ func (d *devRun) outcome(ps *devnet.Processes) *shownDev {
 		out.Account = f.Address
 	}
 	for i, v := range d.layout.Validators {
-		out.Validators = append(out.Validators, devValidator{v.Name, v.Endpoint(), ps.PID(i), filepath.Join(d.home, v.Name, devnet.LogFile)})
+		folder := filepath.Join(d.home, v.Name)
+		out.Validators = append(out.Validators, devValidator{
+			v.Name, v.Endpoint(), v.Endpoint() + "/v2", anchorAddress(folder), ps.PID(i), filepath.Join(folder, devnet.LogFile),
+		})
 	}
 	return out
 }
@@ -346,7 +362,7 @@ func (s *shownDev) text(w io.Writer) {
 		rows[i] = []string{v.Name, v.Endpoint, v.Log}
 	}
 	table(w, []string{"VALIDATOR", "API", "LOG"}, rows)
-	fields(w, "chain id", s.ChainID.String(), "genesis", s.Genesis, "account", s.Account+", funded; its key is 'dev'")
+	fields(w, "chain id", s.ChainID.String(), "genesis", s.Genesis, "for Factom clients", s.Validators[0].Factom, "account", s.Account+", funded; its key is 'dev'")
 	warning := "no hardware protects the cores, and their disks are sealed\nwith keys that lie beside them."
 	if s.Hardware == "simulated" {
 		warning = "the hardware under the cores is simulated and protects nothing."

@@ -185,6 +185,13 @@ func TestExitCodesTellWhatClassOfThingWentWrong(t *testing.T) {
 		{"cloister --key pauper token send " + sandboxAddress + " 1", wire.ExitRefused, wire.ErrInsufficientFunds},
 		{"cloister token send " + sandboxSecret + " 1", wire.ExitUsage, wire.ErrBadRequest},
 		{"cloister token send " + sandboxAddress + " 0", wire.ExitUsage, wire.ErrBadAmount},
+		{"cloister credits buy 1 " + sandboxAddress, wire.ExitUsage, wire.ErrBadRequest},
+		{"cloister credits buy 1 " + sandboxSecret, wire.ExitUsage, wire.ErrBadRequest},
+		{"cloister credits buy 0", wire.ExitUsage, wire.ErrBadAmount},
+		{"cloister --key pauper credits buy 1", wire.ExitRefused, wire.ErrInsufficientFunds},
+		{"cloister entry reveal good.receipt", wire.ExitUsage, wire.ErrEntryMalformed},
+		{"cloister --key pauper entry commit there hello --keep none.entry", wire.ExitRefused, wire.ErrInsufficientCredits},
+		{"cloister entry reveal none.entry", wire.ExitUsage, wire.ErrBadRequest},
 		{"head -c 20000 /dev/zero | cloister entry add there --file -", wire.ExitUsage, wire.ErrTooLarge},
 		{"cloister receipt verify bad.receipt", wire.ExitUnproven, wire.ErrProof},
 		{"cloister receipt verify .cloister-dev/genesis.json", wire.ExitUnproven, wire.ErrProof},
@@ -245,6 +252,76 @@ func TestNotarizeFindsExactlyTheFileThatChanged(t *testing.T) {
 		t.Errorf("difference %+v", d)
 	}
 	s.ok("cloister receipt verify " + d.Receipt)
+}
+
+// Whoever is killed in the middle knows not what arrived. The next run records
+// each file once and pays for each once.
+func TestNotarizeKilledInTheMiddlePaysForNothingTwice(t *testing.T) {
+	s := newShell(t)
+	s.dev("--validators 1")
+	const files, kills = 4000, 3
+	tree := filepath.Join(s.dir, "tree")
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		if err := os.WriteFile(filepath.Join(tree, fmt.Sprintf("f%d", i)), []byte(fmt.Sprint(i)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after shownEntryCredits
+	decode(t, s.ok("cloister credits show --json"), &before)
+	for range kills {
+		s.killedOnceItHasSent("cloister notarize tree --chain tree", filepath.Join(s.dir, ".cloister-dev", notaryFolder, "*.journal"))
+	}
+	var sum shownSummary
+	decode(t, s.ok("cloister notarize tree --chain tree --json"), &sum)
+	if sum.Recorded+sum.Unchanged != files || sum.Recorded == files || sum.Resumed > sum.Unchanged {
+		t.Errorf("the last run said %+v", sum)
+	}
+	t.Logf("%d recorded by the last run, %d sent before and recorded by it, %d there", sum.Recorded, sum.Resumed, sum.Unchanged-sum.Resumed)
+	var chain shownChain
+	decode(t, s.ok("cloister chain show tree --json"), &chain)
+	if chain.Entries != files+1 {
+		t.Errorf("the chain has %d entries, want one for each of %d files and its first", chain.Entries, files)
+	}
+	decode(t, s.ok("cloister credits show --json"), &after)
+	if spent := before.Credits - after.Credits; spent != files+11 {
+		t.Errorf("%d credits were spent, want %d and 11 for the chain", spent, files)
+	}
+	s.ok("cloister notarize verify tree --chain tree")
+}
+
+// killedOnceItHasSent runs a line and kills it when its journal has grown by some
+// hundred transactions.
+func (s *shell) killedOnceItHasSent(line, pattern string) {
+	s.t.Helper()
+	size := func() (n int64) {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil {
+				n += info.Size()
+			}
+		}
+		return n
+	}
+	until := size() + 200<<10
+	c := s.command("exec " + line)
+	if err := c.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for c.ProcessState == nil && alive(c.Process.Pid) && size() <= until {
+		time.Sleep(time.Millisecond)
+	}
+	if err := c.Process.Kill(); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil {
+		s.t.Fatalf("%s was done before it was killed", line)
+	}
 }
 
 // TestANetworkFoundedByHandRuns follows docs/operator.md.

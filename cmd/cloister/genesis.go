@@ -27,9 +27,11 @@ type founding struct {
 	name        string
 	engine      string
 	rate        uint64
+	period      time.Duration // of a directory block; 0 for the default
 	members     []*member
 	allocations []token.Allocation
 	at          time.Time
+	anchorKeys  []record.AnchorKey
 	attested    *attested // nil: no hardware
 }
 
@@ -43,10 +45,19 @@ func (f *founding) genesis() (*wire.Genesis, error) {
 	if err != nil {
 		return nil, bad("allocations: %v", err)
 	}
+	var periods json.RawMessage // none: what the family has as default
+	if f.period != 0 || len(f.anchorKeys) > 0 {
+		if periods, err = json.Marshal(record.Params{PeriodMs: uint64(f.period.Milliseconds()), AnchorKeys: f.anchorKeys}); err != nil {
+			return nil, err
+		}
+		if _, err := record.ParseParams(periods); err != nil {
+			return nil, bad("--period: %v", err)
+		}
+	}
 	g := &wire.Genesis{
 		Version: 1, Name: f.name, TimeMs: uint64(f.at.UnixMilli()), Engine: f.engine, Restart: "trust-disk", TEE: "none",
 		Limits:   wire.DefaultLimits,
-		Families: []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name}},
+		Families: []wire.FamilyGenesis{{Name: token.Name, Params: params}, {Name: record.Name, Params: periods}},
 	}
 	names := map[string]bool{}
 	for _, m := range f.members {
@@ -82,7 +93,10 @@ func parseFund(s string) (al token.Allocation, err error) {
 	if err != nil {
 		return al, err
 	}
-	al.Address = wire.FactoidAddress(account)
+	// An EC address stays: it names the key that entry credit blocks show.
+	if al.Address = address; len(address) != wire.AddressLength {
+		al.Address = wire.FactoidAddress(account)
+	}
 	factoids, credits, both := strings.Cut(sum, ",")
 	if al.Factoshis, err = parseAmount(factoids); err != nil {
 		return al, err
@@ -99,6 +113,7 @@ func genesisNew(a *app) *cobra.Command {
 	var name, engine, file, trustFile string
 	var members, funds, authorities []string
 	var rate uint64
+	var period time.Duration
 	c := &cobra.Command{
 		Use:   "new",
 		Short: "Make a genesis file from the members' keys and the first balances",
@@ -110,7 +125,7 @@ rests on this file: publish its chain id where they can compare it.`,
 		Example: "  cloister genesis new --name example --engine solo --member ./solo/member.json --fund FA2jK2HcLnRdS94dEcU27rF3meoJfpUcZPSinpb7AwQvPRY6RL1Q=1000,500 --file ./solo/genesis.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			f := founding{name: name, engine: engine, rate: rate, at: time.Now()}
+			f := founding{name: name, engine: engine, rate: rate, period: period, at: time.Now()}
 			for _, m := range members {
 				member, err := readMember(m)
 				if err != nil {
@@ -154,9 +169,10 @@ rests on this file: publish its chain id where they can compare it.`,
 	fl.StringVar(&name, "name", "", "name of the network, 1 to 64 bytes")
 	fl.StringVar(&engine, "engine", "raft", "consensus engine: raft, or solo for one member")
 	fl.StringArrayVar(&members, "member", nil, "member.json of a founding validator; repeat for each")
-	fl.StringArrayVar(&funds, "fund", nil, "ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS an account starts with; repeat for more")
+	fl.StringArrayVar(&funds, "fund", nil, "ADDRESS=FACTOIDS or ADDRESS=FACTOIDS,CREDITS an account starts with, best as EC address if with credits; repeat for more")
 	fl.StringVar(&trustFile, "trust", "", "file of the roots, collateral, code and policies that nodes must satisfy; without it members claim no hardware")
 	fl.StringArrayVar(&authorities, "authority", nil, "address that takes part in changing what is trusted and who is a member; repeat for each")
+	fl.DurationVar(&period, "period", 0, fmt.Sprintf("how much time a directory block covers (default %s)", time.Duration(record.DefaultPeriodMs)*time.Millisecond))
 	fl.Uint64Var(&rate, "rate", defaultRate, "factoshis that one entry credit costs")
 	fl.StringVar(&file, "file", genesisFile, "file to write")
 	for _, f := range []string{"name", "member"} {

@@ -15,7 +15,8 @@ import (
 
 func governanceCommand(a *app) *cobra.Command {
 	c := group("governance", "What the authorities propose, approve and decide",
-		governanceAuthorities(a), governanceProposals(a), governancePropose(a), governanceApprove(a), governanceWithdraw(a), governanceSet(a))
+		governanceAuthorities(a), governanceProposals(a), governancePropose(a), governanceApprove(a), governanceWithdraw(a), governanceSet(a),
+		governanceRate(a), governanceCancelCoinbase(a), governanceAnchor(a))
 	c.Long = `What the authorities propose, approve and decide.
 
 The authorities are accounts. An order of theirs, such as to approve code or to
@@ -106,7 +107,7 @@ func governanceApprove(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve PROPOSAL",
 		Short: "Approve a proposal; the approval that suffices carries it out",
-		Example: `  cloister token buy-credits 10 --for FA2jK2HcLnRdS94dEcU27rF3meoJfpUcZPSinpb7AwQvPRY6RL1Q
+		Example: `  cloister credits buy 10 EC2dA7WjVEYVZvQLp3BqMuMwnM8YpYAqtRXtSZN6X5RJgZujGTJS
   cloister governance set-authorities dev sandbox
   cloister governance approve $(cloister governance set-authorities dev -q) --key sandbox`,
 		Args: cobra.ExactArgs(1),
@@ -131,7 +132,7 @@ func governanceWithdraw(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "withdraw PROPOSAL",
 		Short: "Withdraw a proposal, or take back the approval of another's",
-		Example: `  cloister token buy-credits 10 --for FA2jK2HcLnRdS94dEcU27rF3meoJfpUcZPSinpb7AwQvPRY6RL1Q
+		Example: `  cloister credits buy 10 EC2dA7WjVEYVZvQLp3BqMuMwnM8YpYAqtRXtSZN6X5RJgZujGTJS
   cloister governance set-authorities dev sandbox
   cloister governance withdraw $(cloister governance set-authorities sandbox -q)
   cloister governance approve $(cloister governance set-authorities dev -q) --key sandbox`,

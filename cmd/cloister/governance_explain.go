@@ -9,6 +9,8 @@ import (
 	"cloister/wire/governance"
 	"cloister/wire/hardware"
 	"cloister/wire/node"
+	"cloister/wire/record"
+	"cloister/wire/token"
 )
 
 // explainers say in words what an order to a family does: who approves one must
@@ -17,6 +19,8 @@ var explainers = map[string]func(order []byte) (string, error){
 	governance.Name: explainGovernance,
 	node.Name:       explainNode,
 	hardware.Name:   explainHardware,
+	token.Name:      explainToken,
+	record.Name:     explainRecord,
 }
 
 // explain says what an order does.

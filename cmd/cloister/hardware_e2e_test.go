@@ -98,7 +98,7 @@ func TestTrustIsGovernedFromTheCommandLine(t *testing.T) {
 	}
 
 	// Two authorities have to agree.
-	s.ok("cloister token buy-credits 20 --for " + sandboxAddress + " && cloister governance set-authorities dev sandbox")
+	s.ok("cloister credits buy 20 $(cloister keys show sandbox --json | grep -o 'EC[1-9A-Za-z]\\{50\\}') && cloister governance set-authorities dev sandbox")
 	var roots shownRoots
 	decode(t, s.ok("cloister hardware roots --json"), &roots)
 	if len(roots.Roots) != 2 || !roots.Testnet || roots.Roots[1].Vendor != "AMD" {
@@ -116,7 +116,7 @@ func TestTrustIsGovernedFromTheCommandLine(t *testing.T) {
 	if len(open.Proposals) != 1 || open.Proposals[0].ID != waits.Proposal || !strings.Contains(open.Proposals[0].Does, amd) {
 		t.Errorf("open %+v", open)
 	}
-	s.ok("cloister token buy-credits 5 --for $(cloister keys new stranger --plain --json | grep -o 'FA[1-9A-Za-z]\\{50\\}')")
+	s.ok("cloister credits buy 5 $(cloister keys new stranger --plain --json | grep -o 'EC[1-9A-Za-z]\\{50\\}')")
 	refused("cloister --key stranger governance approve "+id, wire.ErrNotAuthority)
 	refused("cloister governance approve "+id, wire.ErrAlreadyApproved)
 	decode(t, s.ok("cloister --key sandbox governance approve --json "+id), &done)

@@ -86,17 +86,23 @@ func (a *app) openKey(name string, f *wire.KeyFile) (wire.PrivateKey, error) {
 	return key, nil
 }
 
-// ownAddress is the account of the chosen key; it needs no passphrase.
-func (a *app) ownAddress() (wire.Account, error) {
+// ownPublic is the public half of the chosen key; it needs no passphrase.
+func (a *app) ownPublic() (wire.PublicKey, error) {
 	name, err := a.chosenKey()
 	if err != nil {
-		return wire.Account{}, err
+		return wire.PublicKey{}, err
 	}
 	f, err := readKeyFile(name)
 	if err != nil {
-		return wire.Account{}, err
+		return wire.PublicKey{}, err
 	}
-	return wire.AccountOf(f.Public), nil
+	return f.Public, nil
+}
+
+// ownAddress is the account of the chosen key.
+func (a *app) ownAddress() (wire.Account, error) {
+	key, err := a.ownPublic()
+	return wire.AccountOf(key), err
 }
 
 // passphrase takes it from the environment, or asks on the terminal.

@@ -52,12 +52,13 @@ func quietFlag(c *cobra.Command, quiet *bool) {
 type written struct {
 	TxID   wire.Hash       `json:"tx_id"`
 	Height uint64          `json:"height"`
-	TimeMs uint64          `json:"time_ms"` // block time
-	Payer  string          `json:"payer"`
-	Fee    uint64          `json:"fee"`     // factoshis
-	Cost   uint64          `json:"credits"` // entry credits
+	TimeMs uint64          `json:"time_ms"`         // block time
+	Payer  string          `json:"payer,omitempty"` // nobody pays for a reveal
+	Fee    uint64          `json:"fee"`             // factoshis
+	Cost   uint64          `json:"credits"`         // entry credits
 	Chain  *wire.Hash      `json:"chain,omitempty"`
 	Entry  *wire.Hash      `json:"entry,omitempty"`
+	Commit *wire.Hash      `json:"commit,omitempty"` // TXID of the payment for an entry
 	Policy *receipt.Policy `json:"policy"`
 	did    string
 }
@@ -65,8 +66,11 @@ type written struct {
 func (w *written) text(out io.Writer) {
 	fmt.Fprintln(out, w.did)
 	pairs := []string{"transaction", w.TxID.String(), "block", decimal(w.Height), "time", when(w.TimeMs), "payer", w.Payer}
+	if w.Chain != nil {
+		pairs = append(pairs, "chain", w.Chain.String())
+	}
 	if w.Entry != nil {
-		pairs = append(pairs, "chain", w.Chain.String(), "entry", w.Entry.String())
+		pairs = append(pairs, "entry", w.Entry.String())
 	}
 	if w.Cost > 0 {
 		pairs = append(pairs, "entry credits", decimal(w.Cost))
@@ -79,11 +83,26 @@ func (w *written) text(out io.Writer) {
 
 // write signs and submits one transaction, and prints what its receipt proves.
 func (a *app) write(ctx context.Context, c *client.Client, family string, payload []byte, quiet bool, did string) error {
+	return a.writeMade(ctx, c, quiet, did, func(key wire.PrivateKey) (*wire.Tx, error) {
+		return c.Trust().NewTx(key, family, payload, validity), nil
+	})
+}
+
+// writeMade is write for what has signatures of its own.
+func (a *app) writeMade(ctx context.Context, c *client.Client, quiet bool, did string, made func(wire.PrivateKey) (*wire.Tx, error)) error {
 	key, err := a.signingKey()
 	if err != nil {
 		return err
 	}
-	tx := c.Trust().NewTx(key, family, payload, validity)
+	tx, err := made(key)
+	if err != nil {
+		return err
+	}
+	return a.record(ctx, c, tx, quiet, did)
+}
+
+// record submits a transaction and prints what its receipt proves.
+func (a *app) record(ctx context.Context, c *client.Client, tx *wire.Tx, quiet bool, did string) error {
 	v, _, err := c.SubmitProved(ctx, tx)
 	if err != nil {
 		return err
@@ -93,6 +112,9 @@ func (a *app) write(ctx context.Context, c *client.Client, family string, payloa
 		return err
 	}
 	w := &written{TxID: v.TxID, Height: v.Height, TimeMs: v.TimeMs, Payer: v.Address, Fee: v.Result.Fee, Cost: v.Result.Credits, Policy: &v.Policy, did: did}
+	if v.Commit != nil {
+		w.Commit, w.Entry = &v.Commit.TXID, &v.Commit.Entry
+	}
 	if v.Entry != nil {
 		w.Chain, w.Entry = &v.Entry.Chain, &v.Entry.Hash
 	}

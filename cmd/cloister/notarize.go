@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -19,7 +20,6 @@ import (
 	"cloister/wire"
 	"cloister/wire/factom"
 	"cloister/wire/receipt"
-	"cloister/wire/record"
 )
 
 // Bounds of what verify proves one by one.
@@ -37,7 +37,8 @@ func notarizeCommand(a *app) *cobra.Command {
 		Long: `Record the files under a path: one signed entry per file with its path, size and
 SHA-256. Contents stay where they are. Symbolic links are recorded as links; pipes,
 sockets and devices are left out. Run it again to record what changed since, or to
-finish what was interrupted.`,
+finish what was interrupted: the home's folder notary keeps what was sent until it is
+proved to be recorded, so that nothing is paid twice.`,
 		Example: `  mkdir -p papers && date > papers/one && cloister notarize papers --chain my-papers`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -109,20 +110,58 @@ func (l *notaryLedger) Hashes(ctx context.Context, chain wire.Hash) ([]wire.Hash
 }
 
 func (l *notaryLedger) Create(ctx context.Context, entry []byte) (notary.Recorded, error) {
-	return l.submit(ctx, record.CreateChain(entry), entry)
-}
-
-func (l *notaryLedger) Add(ctx context.Context, entry []byte) (notary.Recorded, error) {
-	return l.submit(ctx, record.AddEntry(entry), entry)
-}
-
-func (l *notaryLedger) submit(ctx context.Context, payload, entry []byte) (notary.Recorded, error) {
-	tx := l.client.Trust().NewTx(l.key, record.Name, payload, validity)
-	st, err := l.client.Submit(ctx, tx)
+	st, err := l.client.CreateChain(ctx, l.key, entry)
 	if err != nil {
 		return notary.Recorded{}, err
 	}
 	return notary.Recorded{Tx: st.ID, Entry: factom.EntryHash(entry), Height: st.Height}, nil
+}
+
+func (l *notaryLedger) Prepare(ctx context.Context, entry []byte, afterMs uint64) ([]byte, error) {
+	l.client.SignAfter(afterMs)
+	tx, err := l.client.EntryTx(ctx, l.key, entry)
+	if err != nil {
+		return nil, err
+	}
+	return tx.Bytes(), nil
+}
+
+func (l *notaryLedger) Submit(ctx context.Context, encoded [][]byte) ([]notary.Recorded, []error) {
+	at, errs := make([]notary.Recorded, len(encoded)), make([]error, len(encoded))
+	txs := make([]*wire.Tx, len(encoded))
+	for i, b := range encoded {
+		var err error
+		if txs[i], err = wire.DecodeTx(b); err != nil {
+			for k := range errs {
+				errs[k] = err
+			}
+			return at, errs
+		}
+	}
+	statuses, refusals := l.client.SubmitBatch(ctx, txs, true)
+	for i := range txs {
+		st, err := l.settled(ctx, txs[i].ID(), statuses[i], refusals[i])
+		if errs[i] = err; err == nil {
+			at[i] = notary.Recorded{Tx: st.ID, Height: st.Height}
+		}
+	}
+	return at, errs
+}
+
+// settled waits for what the host's wait was too short for, and finds out whether
+// what it had before is this very transaction.
+func (l *notaryLedger) settled(ctx context.Context, id wire.Hash, st *client.TxStatus, refusal error) (*client.TxStatus, error) {
+	switch replayed := errors.Is(refusal, wire.ErrReplayed); {
+	case refusal == nil, replayed && st.State == client.Committed:
+		return st, nil
+	case replayed || errors.Is(refusal, wire.ErrDeadline) && ctx.Err() == nil:
+		st, err := l.client.Await(ctx, id)
+		if errors.Is(err, wire.ErrNotFound) && replayed {
+			err = refusal
+		}
+		return st, err
+	}
+	return st, refusal
 }
 
 // shownProblem is a path that was left out.
@@ -152,6 +191,7 @@ type shownSummary struct {
 	Files     int            `json:"files"`
 	Bytes     uint64         `json:"bytes"`
 	Recorded  int            `json:"recorded"`
+	Resumed   int            `json:"resumed"` // that an interrupted run had sent
 	Unchanged int            `json:"unchanged"`
 	First     uint64         `json:"first_height"`
 	Last      uint64         `json:"last_height"`
@@ -168,7 +208,10 @@ func (s *shownSummary) text(w io.Writer) {
 		fmt.Fprintf(w, "FAILED     %s: %s\n", shown(p.Path), p.Reason)
 	}
 	pairs := []string{"files", fmt.Sprintf("%d, %s", s.Files, size(s.Bytes)), "recorded", decimal(s.Recorded), "unchanged", decimal(s.Unchanged)}
-	if s.Recorded > 0 {
+	if s.Resumed > 0 {
+		pairs = append(pairs, "sent before", fmt.Sprintf("%d by an interrupted run, recorded now and paid once", s.Resumed))
+	}
+	if s.First > 0 {
 		pairs = append(pairs, "blocks", fmt.Sprintf("%d to %d", s.First, s.Last))
 	}
 	fields(w, append(pairs, "chain", s.Chain.String(), "signed by", s.Signer, "proved", fmt.Sprintf("the state after block %d holds every one of them", s.AsOf))...)
@@ -187,18 +230,23 @@ func (a *app) notarize(ctx context.Context, l *notaryLedger, chain, root string)
 	if err != nil {
 		return err
 	}
+	journal, err := a.notaryJournal(id, l.key.Public())
+	if err != nil {
+		return err
+	}
+	defer journal.Close()
 	bar, err := a.progress(root, "notarizing")
 	if err != nil {
 		return err
 	}
-	s, err := notary.Notarize(ctx, l, id, chainName(chain), l.key, root, notary.Options{Progress: bar.step})
+	s, err := notary.Notarize(ctx, l, id, chainName(chain), l.key, root, notary.Options{Progress: bar.step, Journal: journal})
 	bar.end()
 	if err != nil {
 		return fmt.Errorf("after %d of the files: %w; run it again to go on from there", s.Recorded+s.Unchanged, err)
 	}
 	out := &shownSummary{
 		Chain: s.Chain, Created: s.Created, Signer: wire.FactoidAddress(wire.AccountOf(l.key.Public())),
-		Files: s.Files, Bytes: s.Bytes, Recorded: s.Recorded, Unchanged: s.Unchanged, First: s.First, Last: s.Last,
+		Files: s.Files, Bytes: s.Bytes, Recorded: s.Recorded, Resumed: s.Resumed, Unchanged: s.Unchanged, First: s.First, Last: s.Last,
 		Skipped: problems(s.Skipped), Failed: problems(s.Failed),
 	}
 	if l.asOf != nil {
@@ -211,6 +259,23 @@ func (a *app) notarize(ctx context.Context, l *notaryLedger, chain, root string)
 		return bad("%d files could not be recorded; mend what is said of each and run it again", len(s.Failed))
 	}
 	return nil
+}
+
+// notaryFolder is where the home keeps journals of notarize.
+const notaryFolder = "notary"
+
+// notaryJournal opens the journal of a chain's records by a key. It is the home's
+// and not the tree's: a tree must not change by being notarized.
+func (a *app) notaryJournal(chain wire.Hash, key wire.PublicKey) (*notary.Journal, error) {
+	home, err := a.homeFolder()
+	if err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(home, notaryFolder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fileError("create", folder, err)
+	}
+	return notary.OpenJournal(filepath.Join(folder, chain.String()+"-"+key.String()[:16]+".journal"), chain, key)
 }
 
 // progress shows how far a tree is.

@@ -32,7 +32,7 @@ func (p *provedReceipt) text(w io.Writer) {
 
 func receiptGet(a *app) *cobra.Command {
 	var file string
-	var entry, ordered bool
+	var entry, ordered, anchored bool
 	c := &cobra.Command{
 		Use:     "get TRANSACTION",
 		Short:   "Get the receipt of a transaction or entry, verify it, and keep it in a file",
@@ -46,6 +46,9 @@ func receiptGet(a *app) *cobra.Command {
 			id, err := parseID("a transaction's id or entry's hash", args[0])
 			if err != nil {
 				return err
+			}
+			if anchored {
+				return a.getAnchored(ctx, id, file)
 			}
 			get := c.Receipt
 			if entry {
@@ -66,24 +69,34 @@ func receiptGet(a *app) *cobra.Command {
 	}
 	c.Flags().StringVar(&file, "file", "", "file to write (default the id's first digits and .receipt)")
 	c.Flags().BoolVar(&entry, "entry", false, "the argument is an entry's hash")
+	c.Flags().BoolVar(&anchored, "anchored", false, "the argument is an entry's hash; prove it by its directory block's anchor in Bitcoin")
 	c.Flags().BoolVar(&ordered, "ordered", false, "prove the place alone, not what execution did")
 	return c
 }
 
 func receiptVerify(a *app) *cobra.Command {
-	return &cobra.Command{
+	var headers headerFlags
+	c := &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Verify a receipt offline, against the genesis file alone",
-		Long: `Verify a receipt offline, against the genesis file alone: no network is used, and
-no host needs to run. Exit code 6 means that it does not hold.`,
+		Short: "Verify a receipt offline",
+		Long: `Verify a receipt offline: no network is used, and no host needs to run. Exit code 6
+means that it does not hold.
+
+A receipt of the ledger needs the genesis file alone. One that leads into Bitcoin
+('receipt get --anchored') needs no genesis: give Bitcoin's headers as you trust them
+with --bitcoin-headers. Receipts in factomd's format are verified up to the key of
+their directory block.`,
 		Example: "  cloister receipt verify keep.receipt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			g, err := a.readGenesis()
+			b, err := readFile(args[0], max(receipt.MaxFile, receipt.MaxAnchored))
 			if err != nil {
 				return err
 			}
-			b, err := readFile(args[0], receipt.MaxFile)
+			if other, err := a.verifyOther(b, args[0], &headers); other {
+				return err
+			}
+			g, err := a.readGenesis()
 			if err != nil {
 				return err
 			}
@@ -94,6 +107,8 @@ no host needs to run. Exit code 6 means that it does not hold.`,
 			return a.print(&provedReceipt{v, args[0]})
 		},
 	}
+	headers.flags(c)
+	return c
 }
 
 // unproven makes every reason why a receipt does not hold an error of that class:
@@ -124,7 +139,7 @@ func (s *shownReceipt) text(w io.Writer) {
 	}
 	pairs := []string{"kind", string(kind), "chain id", r.ChainID.String()}
 	if tx, err := wire.DecodeTx(r.Tx); err == nil {
-		pairs = append(pairs, "transaction", tx.ID().String(), "family", shown(tx.Family), "payer", wire.FactoidAddress(wire.AccountOf(tx.Payer)))
+		pairs = append(pairs, "transaction", tx.ID().String(), "family", shown(tx.Family), "payer", payerOf(tx))
 	}
 	if h, err := wire.DecodeHeader(r.Header); err == nil {
 		pairs = append(pairs, "block", decimal(h.Height), "time", when(h.TimeMs))

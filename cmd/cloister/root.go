@@ -42,8 +42,8 @@ type app struct {
 // nouns has one line per noun of the command line.
 var nouns = []func(*app) *cobra.Command{
 	devCommand, initCommand, genesisCommand, startCommand, nodeCommand,
-	keysCommand, tokenCommand, chainCommand, entryCommand, notarizeCommand,
-	receiptCommand, blockCommand, txCommand, governanceCommand, hardwareCommand, evidenceCommand, measureCommand, benchCommand, versionCommand,
+	keysCommand, tokenCommand, creditsCommand, chainCommand, entryCommand, notarizeCommand,
+	receiptCommand, anchorCommand, blockCommand, txCommand, governanceCommand, hardwareCommand, evidenceCommand, measureCommand, benchCommand, versionCommand,
 }
 
 func (a *app) root() *cobra.Command {

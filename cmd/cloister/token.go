@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -77,9 +76,10 @@ func tokenSend(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			p := token.Payload{Transfers: []token.Output{{To: to, Amount: n}}}
-			return a.write(ctx, c, token.Name, p.Bytes(), quiet,
-				fmt.Sprintf("paid %s factoids to %s", amount(n), wire.FactoidAddress(to)))
+			did := fmt.Sprintf("paid %s factoids to %s", amount(n), wire.FactoidAddress(to))
+			return a.writeMade(ctx, c, quiet, did, func(key wire.PrivateKey) (*wire.Tx, error) {
+				return c.PaymentTx(ctx, key, []token.Output{{To: to, Amount: n}}, nil)
+			})
 		}),
 	}
 	quietFlag(c, &quiet)
@@ -91,52 +91,18 @@ func tokenBuy(a *app) *cobra.Command {
 	var address string
 	c := &cobra.Command{
 		Use:     "buy-credits CREDITS",
-		Short:   "Buy entry credits at the ledger's rate",
+		Short:   "Buy entry credits; 'cloister credits' is all about them",
 		Example: "  cloister token buy-credits 100",
 		Args:    cobra.ExactArgs(1),
 		RunE: a.asking(func(ctx context.Context, c *client.Client, args []string) error {
-			credits, err := strconv.ParseUint(args[0], 10, 63)
-			if err != nil || credits == 0 {
-				return wire.Faultf(wire.ErrBadAmount, "%q is no number of entry credits", clip(args[0]))
-			}
-			var to wire.Account
+			var owner []string
 			if address != "" {
-				to, err = wire.ParseAccount(address)
-			} else {
-				to, err = a.ownAddress()
+				owner = append(owner, address)
 			}
-			if err != nil {
-				return err
-			}
-			rate, err := rate(ctx, c)
-			if err != nil {
-				return err
-			}
-			if rate > token.MaxAmount/credits {
-				return wire.Faultf(wire.ErrBadAmount, "%d credits at %d factoshis each are more than there can be", credits, rate)
-			}
-			p := token.Payload{Credits: []token.Output{{To: to, Amount: credits * rate}}}
-			return a.write(ctx, c, token.Name, p.Bytes(), quiet,
-				fmt.Sprintf("bought %d entry credits for %s, %s factoids", credits, wire.FactoidAddress(to), amount(credits*rate)))
+			return a.buyCredits(ctx, c, args[0], owner, quiet)
 		}),
 	}
-	c.Flags().StringVar(&address, "for", "", "address that gets the credits (default the payer's)")
+	c.Flags().StringVar(&address, "for", "", "EC address that gets the credits (default the payer's)")
 	quietFlag(c, &quiet)
 	return c
-}
-
-// rate reads what a credit costs now, in factoshis, from proved state.
-func rate(ctx context.Context, c *client.Client) (uint64, error) {
-	s, _, err := c.StateProof(ctx, token.Name, token.SupplyKey)
-	if err != nil {
-		return 0, err
-	}
-	var supply token.Supply
-	if err := wire.Unmarshal(s.Value, &supply, len(s.Value)); err != nil {
-		return 0, fmt.Errorf("rate of entry credits: %w", err)
-	}
-	if supply.Rate == 0 {
-		return 0, wire.Faultf(wire.ErrUnavailable, "this network sells no entry credits")
-	}
-	return supply.Rate, nil
 }

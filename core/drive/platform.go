@@ -80,13 +80,13 @@ func (d *driver) openVault(opts vault.Options) (err error) {
 	return nil
 }
 
-// self is what the core's own submissions are made from; nil without hardware,
-// where it has nothing to show.
+// self is what the core's own submissions are made from.
 func (d *driver) self() (*duty.Self, error) {
-	if d.platform == nil {
-		return nil, nil
+	s, err := duty.NewSelf(d.genesis.ChainID(), d.key, d.boots, d.bootID, codeVersion)
+	if err == nil {
+		s.Hardware = d.platform != nil
 	}
-	return duty.NewSelf(d.genesis.ChainID(), d.key, d.boots, d.bootID, codeVersion)
+	return s, err
 }
 
 // attest has evidence made.

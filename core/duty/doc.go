@@ -1,5 +1,5 @@
-// Package duty says what a core has to submit by itself: that it runs, on which
-// hardware and as which run; its proofs for the beacon; that a learner it sees has
+// Package duty says what a core has to submit by itself: its signature of each
+// directory block; that it runs, on which hardware and as which run; its proofs for the beacon; that a learner it sees has
 // caught up; and what its device owes the hardware registry: to join, to answer
 // when it is attested, to judge others, and to stay (package verifier).
 //

@@ -11,6 +11,7 @@ import (
 	"cloister/wire/beacon"
 	"cloister/wire/hardware"
 	"cloister/wire/node"
+	"cloister/wire/record"
 )
 
 // Job is one thing to submit: a payload that is ready, or claims that evidence
@@ -57,7 +58,14 @@ type Found struct {
 func Look(v *ledger.View, s *Self, now Now) (Found, error) {
 	found := Found{Height: v.Height()}
 	enabled := v.Families()
-	if !slices.Contains(enabled, node.Name) {
+	if slices.Contains(enabled, record.Name) {
+		signature, err := vouch(v, s)
+		if err != nil {
+			return found, err
+		}
+		found.Jobs = signature
+	}
+	if !s.Hardware || !slices.Contains(enabled, node.Name) {
 		return found, nil
 	}
 	nodes := func(key []byte) ([]byte, error) { return v.Get(node.Name, key) }

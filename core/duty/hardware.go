@@ -19,7 +19,7 @@ func attend(v *ledger.View, s *Self, device wire.Hash, entry func(wire.Hash) ([]
 	}
 	get := func(key []byte) ([]byte, error) { return v.Get(hardware.Name, key) }
 	purse, err := purseOf(v, s.Account())
-	if err != nil || purse.Credits == 0 {
+	if err != nil {
 		return nil, nil, err
 	}
 	d, err := verifier.DeviceOf(get, device)

@@ -16,6 +16,9 @@ type Self struct {
 	// Boots is the number of this run, counted from 1; BootID its id.
 	Boots  uint64
 	BootID wire.Hash
+	// Hardware says that the core can show evidence of where it runs; without it
+	// it owes none.
+	Hardware bool
 	// CodeVersion is the program's, as its claims say it.
 	CodeVersion uint32
 
@@ -26,7 +29,7 @@ type Self struct {
 // NewSelf derives the keys that come from the identity: the same in every run,
 // so that a registration stays good.
 func NewSelf(chain wire.Hash, key wire.PrivateKey, boots uint64, boot wire.Hash, version uint32) (*Self, error) {
-	s := &Self{Chain: chain, Key: key, Boots: boots, BootID: boot, CodeVersion: version}
+	s := &Self{Chain: chain, Key: key, Boots: boots, BootID: boot, Hardware: true, CodeVersion: version}
 	seed := key.Seed()
 	vrf := wire.TH("cloister/vrf-key/v1", seed[:])
 	s.vrf = voi.NewKeyFromSeed(vrf[:])

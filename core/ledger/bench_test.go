@@ -85,6 +85,25 @@ func BenchmarkEntries(b *testing.B) {
 	}
 }
 
+// BenchmarkHalves executes blocks of 1000 commits of entries of 256 bytes, and then
+// of their reveals; ns/tx is for one of each.
+func BenchmarkHalves(b *testing.B) {
+	content := string(make([]byte, 256))
+	for name, open := range stores {
+		b.Run(name, func(b *testing.B) {
+			c := newChain(b, open(b))
+			c.OK(c.CreateChain(ledgertest.Alice, "chain"))
+			benchmarkBlocks(b, c, 1000, func(round int) []*wire.Tx {
+				txs := make([]*wire.Tx, 2000)
+				for i := range 1000 {
+					txs[i], txs[1000+i] = c.Halves(ledgertest.Alice, "chain", fmt.Sprint(round*1000+i, content))
+				}
+				return txs
+			})
+		})
+	}
+}
+
 // BenchmarkTransfers executes blocks of 1000 transfers between 100 000 accounts.
 func BenchmarkTransfers(b *testing.B) {
 	const population = 100_000

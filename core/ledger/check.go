@@ -22,7 +22,7 @@ type Checked struct {
 func CheckTxs(raws [][]byte, chainID wire.Hash, families []Family, verified *Verified) []Checked {
 	out := make([]Checked, len(raws))
 	batch := wire.NewBatch(len(raws))
-	queued := make([]int, 0, len(raws))
+	queued := make([]int, 0, len(raws)) // which transaction each signature of the batch is of
 	for i, raw := range raws {
 		c := &out[i]
 		c.LeafHash = merkle.LeafHash(raw)
@@ -37,15 +37,25 @@ func CheckTxs(raws [][]byte, chainID wire.Hash, families []Family, verified *Ver
 		if verified.has(c.LeafHash) {
 			continue
 		}
-		batch.Add(c.Tx.Payer, c.ID, c.Tx.Signature)
-		queued = append(queued, i)
+		if !c.Carried {
+			batch.Add(c.Tx.Payer, c.ID, c.Tx.Signature)
+			queued = append(queued, i)
+		}
+		for _, s := range c.signed {
+			batch.AddMessage(s)
+			queued = append(queued, i)
+		}
 	}
-	all, ok := batch.Verify()
-	for n, i := range queued {
-		if all || ok[n] {
+	if all, ok := batch.Verify(); !all {
+		for n, i := range queued {
+			if !ok[n] {
+				out[i].Code = wire.ErrBadSignature
+			}
+		}
+	}
+	for _, i := range queued {
+		if out[i].Code == wire.OK {
 			verified.add(out[i].LeafHash)
-		} else {
-			out[i].Code = wire.ErrBadSignature
 		}
 	}
 	return out
@@ -81,7 +91,18 @@ func (r *Request) examine(chainID wire.Hash, families []Family) (err error) {
 			err = wire.Faultf(wire.ErrInternal, "family %s, checking transaction %s: panic: %v", r.Tx.Family, r.ID, p)
 		}
 	}()
-	r.Payload, err = f.Check(r.Tx)
+	if r.Payload, err = f.Check(r.Tx); err != nil {
+		return err
+	}
+	if c, ok := f.(Carrier); ok {
+		r.signed, r.Carried = c.Signed(r.Payload)
+	}
+	switch {
+	case r.Carried && !r.Tx.Carries():
+		err = wire.Faultf(wire.ErrMalformed, "what carries a message with its own signatures has no others, no nonce and no time")
+	case !r.Carried && r.Tx.Carries():
+		err = wire.Faultf(wire.ErrBadSignature, "the transaction is not signed")
+	}
 	return err
 }
 

@@ -21,6 +21,13 @@
 // would make the block's batch too large for the store is ErrBusy, as if it had
 // not been in the block.
 //
+// A message with its own signatures in a foreign format comes in a transaction
+// with nothing else in it (Carrier). Nobody but its family charges for it (Call.Charged)
+// and knows it again (Call.Once); what that remembers goes back with a refusal.
+//
+// A family may also act at both ends of a block (Beginner, Ender), within bounds, and
+// say when it needs the next one (Timed, Tip.DueMs).
+//
 // # What a block leaves behind
 //
 // One batch of the store: values, tree pages, replay ids, the tip, the block's
@@ -35,8 +42,8 @@
 //   - A family sees and changes state through State only. A panic in a family,
 //     damaged state or a failing store makes Execute fail; the Ledger then refuses
 //     all further work, and the store is as it was before the block.
-//   - The tree commits to family state and nothing else. A key's place in it is
-//     SHA-256(family ‖ 0x00 ‖ key).
+//   - The tree commits to family state and nothing else, unproved state
+//     (State.Aside) not included. A key's place in it is SHA-256(family ‖ 0x00 ‖ key).
 //   - Execute, Flush and Prune belong to one goroutine. View may be called from
 //     any, and a View is safe for concurrent use.
 //

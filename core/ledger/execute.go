@@ -35,6 +35,10 @@ func (l *Ledger) Execute(b *wire.Block) (done *Executed, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("executing height %d: unchecked body: %w", h.Height, err)
 	}
+	hash := h.Hash()
+	if err := p.open(h, hash); err != nil {
+		return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
+	}
 	p.over.spent = len(b.Body) // kept with the outcome
 	results := make([][]byte, len(raws))
 	for i, raw := range raws {
@@ -91,7 +95,7 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 	}
 	hash := h.Hash()
 	if h.Height > 0 {
-		if err := p.end(hash, h.Proposer); err != nil {
+		if err := p.close(h, hash); err != nil {
 			return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
 		}
 	}
@@ -100,6 +104,9 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 		return nil, fmt.Errorf("executing height %d: roster: %w", h.Height, err)
 	}
 	next.Roster = roster
+	if next.DueMs, err = p.due(); err != nil {
+		return nil, fmt.Errorf("executing height %d: %w", h.Height, err)
+	}
 	next.History.Append(merkle.LeafHash(hash[:]))
 	root := resultsRoot(results)
 	next.Results.Append(merkle.LeafHash(root[:]))
@@ -107,7 +114,7 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 		next.Data.Append(leaf)
 	}
 
-	writes := p.over.writes()
+	writes, aside := p.over.writes()
 	changes := make([]tree.Change, len(writes))
 	for i := range writes {
 		changes[i] = writes[i].change
@@ -120,13 +127,17 @@ func (l *Ledger) commit(h *wire.Header, body []byte, p *pass, results [][]byte) 
 	}
 
 	tip := next.tip()
-	b := store.NewBatch(3*len(writes) + 2*len(pagesNew) + len(p.replays) + 16)
+	b := store.NewBatch(3*len(writes) + len(aside) + 2*len(pagesNew) + len(p.replays) + 16)
+	for _, d := range p.drops {
+		b.DeleteRange(d.lo, d.hi)
+	}
+	addAside(b, aside)
 	addState(b, h.Height, writes)
 	for _, kv := range pagesNew {
 		b.Set(pageKey(kv.Key), kv.Value)
 	}
-	for _, key := range p.replays {
-		b.Set(key, []byte{1})
+	for i := range p.replays {
+		b.Set(p.replays[i].key, []byte{1})
 	}
 	addRetention(b, h.Height, next, stale)
 	b.Set(numbered(atOutcome, h.Height), encodeOutcome(&Outcome{h, body, tip.Exec, results, p.leaves}))
@@ -159,6 +170,17 @@ func resultsRoot(results [][]byte) wire.Hash {
 		r.Append(merkle.LeafHash(result))
 	}
 	return r.Root()
+}
+
+// addAside writes unproved state, which nobody asks for as of an older height.
+func addAside(b *store.Batch, cells []*cell) {
+	for _, c := range cells {
+		if c.now.absent() {
+			b.Delete(c.key)
+		} else {
+			b.Set(c.key, c.now.bytes())
+		}
+	}
 }
 
 // addState writes new values, and the old ones as undo entries.

@@ -34,6 +34,16 @@ type Family interface {
 	Execute(c *Call) (output []byte, err error)
 }
 
+// Carrier is a family with payloads that carry their own signatures, in a
+// foreign format (wire.Carry). Nobody is charged for such a transaction and no id
+// is remembered: both are the family's own business (Call.Charged, Call.Once).
+type Carrier interface {
+	Family
+	// Signed are the signatures that a payload carries, which CheckTxs verifies;
+	// carried is false if the transaction is signed as usual.
+	Signed(payload any) (signatures []wire.Signed, carried bool)
+}
+
 // Dated is a family whose genesis depends on when the chain starts.
 type Dated interface {
 	Family
@@ -49,6 +59,29 @@ type Charger interface {
 	// Charge takes a price, which is not zero, from payer. st is the family's
 	// own state. It refuses with ErrInsufficientCredits or ErrInsufficientFunds.
 	Charge(st State, payer wire.Account, p Price) error
+}
+
+// Dependent is a family that does not work without others.
+type Dependent interface {
+	Family
+	// Needs names the families that have to be enabled too.
+	Needs() []string
+}
+
+// Beginner is a family with duties at the beginning of a block, before its first
+// transaction; all together may write MaxBeginWrites. The rest is as with Ender.
+type Beginner interface {
+	Family
+	BeginBlock(e *End) error
+}
+
+// Timed is a family that needs a block by a certain time, though nobody may have
+// submitted anything.
+type Timed interface {
+	Family
+	// DueMs is the block time from which on the next block is wanted, 0 if none
+	// is. It only reads.
+	DueMs(st State) (uint64, error)
 }
 
 // Ender is a family with duties at the end of a block: deadlines, schedules,
@@ -92,8 +125,11 @@ type Request struct {
 	Tx      *wire.Tx
 	ID      wire.Hash
 	Payer   wire.Account
-	Size    int // of the encoding, bytes
-	Payload any // what Family.Check made of Tx.Payload
+	Size    int  // of the encoding, bytes
+	Payload any  // what Family.Check made of Tx.Payload
+	Carried bool // the payload has its own signatures; Payer means nothing
+
+	signed []wire.Signed
 }
 
 // Call is one transaction on its way through its family. It is valid during
@@ -108,7 +144,7 @@ type Call struct {
 }
 
 // State is the state of a family, the caller's own or another's.
-func (c *Call) State(family string) State { return State{c.pass.over, family} }
+func (c *Call) State(family string) State { return State{over: c.pass.over, family: family} }
 
 // BlockHash is the header hash of a height below this block's; ok is false for
 // others and for those older than the last Kept.
@@ -117,6 +153,34 @@ func (c *Call) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
 		return hash, false, nil
 	}
 	return blockHash(c.pass.base, height)
+}
+
+// Charged adds to what the result says the transaction cost; for families that
+// charge whom the message names.
+func (c *Call) Charged(p Price) {
+	c.pass.cost.Credits += p.Credits
+	c.pass.cost.Fee += p.Fee
+}
+
+// Roster is who orders blocks as of the block before.
+func (c *Call) Roster() (*wire.Roster, error) { return c.pass.roster() }
+
+// Once remembers an id until the block time notAfterMs has passed, and reports
+// whether it was new; after that time none is, for it may have been forgotten. The
+// id has to bind notAfterMs. What a refused transaction had remembered is forgotten.
+func (c *Call) Once(id wire.Hash, notAfterMs uint64) (fresh bool, err error) {
+	if notAfterMs < c.TimeMs {
+		return false, nil
+	}
+	key := replayKey(notAfterMs, id)
+	known, err := c.pass.known(id, key)
+	if err != nil || known {
+		return false, err
+	}
+	if !c.pass.over.locked {
+		c.pass.remember(id, key)
+	}
+	return true, nil
 }
 
 // Govern passes an order to a family; for the family that counts the
@@ -138,7 +202,7 @@ func (c *Call) CheckOrder(family string, order []byte) error {
 	return g.CheckOrder(order)
 }
 
-// End is the end of one block. It is valid during one EndBlock.
+// End is one end of a block. It is valid during one BeginBlock or EndBlock.
 type End struct {
 	ChainID  wire.Hash
 	Height   uint64
@@ -150,7 +214,10 @@ type End struct {
 }
 
 // State is the state of a family, the caller's own or another's.
-func (e *End) State(family string) State { return State{e.pass.over, family} }
+func (e *End) State(family string) State { return State{over: e.pass.over, family: family} }
+
+// Roster is who orders blocks, as decided so far.
+func (e *End) Roster() (*wire.Roster, error) { return e.pass.roster() }
 
 // BlockHash is Call.BlockHash, this block included.
 func (e *End) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
@@ -158,6 +225,12 @@ func (e *End) BlockHash(height uint64) (hash wire.Hash, ok bool, err error) {
 		return e.Hash, true, nil
 	}
 	return blockHash(e.pass.base, height)
+}
+
+// Drop removes every key in [lo, hi) of the caller's unproved state (State.Aside).
+// What this block wrote there has to be gone already.
+func (e *End) Drop(family string, lo, hi []byte) {
+	e.pass.drop(State{over: e.pass.over, family: family, aside: true}, lo, hi)
 }
 
 // Record adds a leaf to the data layer's tree (Header.DataRoot), if the
@@ -181,6 +254,15 @@ func Enabled(g *wire.Genesis, all []Family) ([]Family, error) {
 			memberships++
 		}
 		enabled = append(enabled, f)
+	}
+	for _, f := range enabled {
+		if d, ok := f.(Dependent); ok {
+			for _, name := range d.Needs() {
+				if find(enabled, name) == nil {
+					return nil, fmt.Errorf("genesis: family %q needs family %q", f.Name(), name)
+				}
+			}
+		}
 	}
 	if chargers > 1 {
 		return nil, fmt.Errorf("genesis: %d families keep accounts, at most one can", chargers)

@@ -14,6 +14,7 @@ import (
 	"cloister/core/ledger/ledgertest"
 	"cloister/core/ledger/store"
 	"cloister/wire"
+	"cloister/wire/record"
 	"cloister/wire/smt"
 	"cloister/wire/token"
 )
@@ -91,9 +92,11 @@ func (counter) Execute(c *ledger.Call) ([]byte, error) {
 }
 
 // withCounter is a chain with one more family: a type and this line.
-func withCounter(t *testing.T) *ledgertest.Chain {
-	all := append(families.All(), counter{})
-	return ledgertest.New(t, store.NewMemory(), ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: counterName}), all)
+func withCounter(t testing.TB) *ledgertest.Chain { return counting(t, store.NewMemory()) }
+
+func counting(t testing.TB, s store.Store) *ledgertest.Chain {
+	g := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: record.Name}, wire.FamilyGenesis{Name: counterName})
+	return ledgertest.New(t, s, g, append(families.All(), counter{}))
 }
 
 // TestFamilyIsOneTypeAndOneLine runs a family nothing else knows of through
@@ -275,13 +278,13 @@ func TestCheckTxsJudgesEachByItself(t *testing.T) {
 	c := newChain(t, store.NewMemory())
 	good, other := c.CreateChain(ledgertest.Alice, "a"), c.Transfer(ledgertest.Bob, 1, wire.Account{1})
 	forged := c.CreateChain(ledgertest.Alice, "b")
-	forged.Signature[3] ^= 1
+	forged.Payload[1+200-3] ^= 1 // in the commit's signature
 	foreign := *good
 	foreign.ChainID = wire.Hash{}
 	strange := c.Tx(ledgertest.Alice, "strange", nil)
-	bad := c.Tx(ledgertest.Alice, token.Name, []byte{0xFF})
+	bad := c.Carry(token.Name, []byte{0xFF})
 	raws := [][]byte{good.Bytes(), forged.Bytes(), foreign.Bytes(), strange.Bytes(), bad.Bytes(), {1, 2, 3}, make([]byte, wire.MaxTx+1), nil, other.Bytes()}
-	want := []wire.Code{wire.OK, wire.ErrBadSignature, wire.ErrWrongChain, wire.ErrUnknownFamily, wire.ErrMalformed, wire.ErrMalformed, wire.ErrTooLarge, wire.ErrMalformed, wire.OK}
+	want := []wire.Code{wire.OK, wire.ErrBadSignature, wire.ErrWrongChain, wire.ErrUnknownFamily, wire.ErrTransactionMalformed, wire.ErrMalformed, wire.ErrTooLarge, wire.ErrMalformed, wire.OK}
 	for i, got := range ledger.CheckTxs(raws, c.Genesis.ChainID(), c.Ledger.Families(), nil) {
 		if got.Code != want[i] {
 			t.Errorf("item %d: %s, want %s", i, got.Code, want[i])

@@ -11,6 +11,7 @@ import (
 // that ranges are ranges of heights or minutes.
 const (
 	atState      = 's' // family ‖ 0x00 ‖ key: value
+	atAside      = 'a' // family ‖ 0x00 ‖ key: value that no root commits to
 	atPage       = 't' // key of a tree page: page
 	atStale      = 'x' // version: keys of the pages no root from it on reads
 	atUndo       = 'u' // height / undoSpan ‖ key hash ‖ height: value before that block
@@ -22,8 +23,15 @@ const (
 )
 
 func appendStateKey(b []byte, family string, key []byte) []byte {
-	b = append(append(b, atState), family...)
-	return append(append(b, 0), key...)
+	return appendFamilyKey(append(b, atState), family, key)
+}
+
+func appendAsideKey(b []byte, family string, key []byte) []byte {
+	return appendFamilyKey(append(b, atAside), family, key)
+}
+
+func appendFamilyKey(b []byte, family string, key []byte) []byte {
+	return append(append(append(b, family...), 0), key...)
 }
 
 // applicationKey is what the tree and its proofs know a state key by:

@@ -45,12 +45,22 @@ type pass struct {
 	height  uint64
 	timeMs  uint64
 	epoch   uint64
-	charged map[wire.Hash]struct{} // ids this pass charged
-	replays [][]byte               // their replay keys
+	charged map[wire.Hash]struct{} // ids this pass remembers
+	replays []replay               // the same in order
+	drops   []span                 // of unproved state
 	leaves  []wire.Hash            // data-layer leaves added
-	replay  []byte                 // the replay key of the transaction in hand
+	cost    Price                  // of the transaction in hand, beyond its price
 	current *Request               // evidence, if a family panics
 }
+
+// replay is an id to remember, and the key it is remembered under.
+type replay struct {
+	id  wire.Hash
+	key []byte
+}
+
+// span is the keys of the store from lo on, hi excluded.
+type span struct{ lo, hi []byte }
 
 func newPass(r *rules, base store.Reader, height, timeMs, epoch uint64) *pass {
 	return &pass{rules: r, base: base, over: newOverlay(base), height: height, timeMs: timeMs, epoch: epoch}
@@ -58,7 +68,7 @@ func newPass(r *rules, base store.Reader, height, timeMs, epoch uint64) *pass {
 
 // begin has a family set the state the chain starts with.
 func (p *pass) begin(f Family, params json.RawMessage) error {
-	st := State{p.over, f.Name()}
+	st := State{over: p.over, family: f.Name()}
 	if d, ok := f.(Dated); ok {
 		return d.GenesisAt(st, params, p.timeMs)
 	}
@@ -73,24 +83,64 @@ func (p *pass) record(leaf []byte) {
 	p.over.spent += leafCost
 }
 
-// end lets the families do what is due at the end of a block.
-func (p *pass) end(hash wire.Hash, proposer wire.NodeID) error {
-	p.current, p.over.spent = nil, 0
-	e := &End{ChainID: p.chainID, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, Hash: hash, Proposer: proposer, pass: p}
+// open lets the families do what is due at the beginning of a block, close what
+// is due at its end.
+func (p *pass) open(h *wire.Header, hash wire.Hash) error {
+	return p.edge("beginning", MaxBeginWrites, h, hash, func(f Family, e *End) error {
+		if b, ok := f.(Beginner); ok {
+			return b.BeginBlock(e)
+		}
+		return nil
+	})
+}
+
+func (p *pass) close(h *wire.Header, hash wire.Hash) error {
+	return p.edge("end", MaxEndWrites, h, hash, func(f Family, e *End) error {
+		if b, ok := f.(Ender); ok {
+			return b.EndBlock(e)
+		}
+		return nil
+	})
+}
+
+func (p *pass) edge(name string, most int, h *wire.Header, hash wire.Hash, do func(Family, *End) error) error {
+	p.current = nil
+	p.over.spent = 0
+	e := &End{ChainID: p.chainID, Height: p.height, TimeMs: p.timeMs, Epoch: p.epoch, Hash: hash, Proposer: h.Proposer, pass: p}
 	for _, f := range p.families {
-		ender, ok := f.(Ender)
+		p.start()
+		if err := do(f, e); err != nil {
+			return fmt.Errorf("family %s, %s of block: %w", f.Name(), name, err)
+		}
+	}
+	if p.over.spent > most {
+		return fmt.Errorf("%s of block: families wrote %d bytes, at most %d", name, p.over.spent, most)
+	}
+	return nil
+}
+
+// due is the earliest time a family wants a block at, 0 if none does.
+func (p *pass) due() (earliest uint64, err error) {
+	p.over.locked = true
+	defer func() { p.over.locked = false }()
+	for _, f := range p.families {
+		t, ok := f.(Timed)
 		if !ok {
 			continue
 		}
-		p.start()
-		if err := ender.EndBlock(e); err != nil {
-			return fmt.Errorf("family %s, end of block: %w", f.Name(), err)
+		at, err := t.DueMs(State{over: p.over, family: f.Name()})
+		if err != nil {
+			return 0, fmt.Errorf("family %s, when the next block is due: %w", f.Name(), err)
+		}
+		if at != 0 && (earliest == 0 || at < earliest) {
+			earliest = at
 		}
 	}
-	if p.over.spent > MaxEndWrites {
-		return fmt.Errorf("end of block: families wrote %d bytes, at most %d", p.over.spent, MaxEndWrites)
-	}
-	return nil
+	return earliest, nil
+}
+
+func (p *pass) drop(st State, lo, hi []byte) {
+	p.drops = append(p.drops, span{st.key(lo), st.key(hi)})
 }
 
 // roster is who orders blocks and may talk, as of this pass.
@@ -98,9 +148,10 @@ func (p *pass) roster() (*wire.Roster, error) {
 	if p.members == nil {
 		return p.fixed, nil
 	}
+	was := p.over.locked
 	p.over.locked = true
-	defer func() { p.over.locked = false }()
-	return p.members.Roster(State{p.over, p.members.Name()}, p.timeMs)
+	defer func() { p.over.locked = was }()
+	return p.members.Roster(State{over: p.over, family: p.members.Name()}, p.timeMs)
 }
 
 func (p *pass) governed(family string) (Governed, error) {
@@ -121,6 +172,9 @@ func (p *pass) run(r *Request) (*wire.Result, error) {
 		return p.refuse(&wire.Result{TxID: r.ID}, start, err)
 	}
 	p.over.spent += txCost
+	if !r.Carried {
+		p.remember(r.ID, replayKey(r.Tx.NotAfterMs, r.ID))
+	}
 	paid := p.mark()
 	result := &wire.Result{TxID: r.ID, Credits: price.Credits, Fee: price.Fee}
 	if result.Output, err = family.Execute(call); err != nil {
@@ -128,6 +182,8 @@ func (p *pass) run(r *Request) (*wire.Result, error) {
 			return nil, err
 		}
 	}
+	result.Credits += p.cost.Credits
+	result.Fee += p.cost.Fee
 	if len(result.Output) > wire.MaxOutput {
 		panic(fmt.Sprintf("ledger: output of %d bytes, at most %d", len(result.Output), wire.MaxOutput))
 	}
@@ -135,7 +191,6 @@ func (p *pass) run(r *Request) (*wire.Result, error) {
 	if p.over.spent > MaxBlockWrites {
 		return p.refuse(&wire.Result{TxID: r.ID}, start, wire.ErrBusy)
 	}
-	p.remember(r)
 	return result, nil
 }
 
@@ -148,20 +203,26 @@ func (p *pass) call(r *Request) *Call {
 func (p *pass) refuse(result *wire.Result, m mark, reason error) (*wire.Result, error) {
 	p.over.rollback(m)
 	p.leaves = p.leaves[:m.leaves]
+	for _, r := range p.replays[m.replays:] {
+		delete(p.charged, r.id)
+	}
+	p.replays, p.cost = p.replays[:m.replays], Price{}
 	code, err := refusal(reason)
 	result.Code, result.Output = code, nil
 	return result, err
 }
 
 // mark is a point to go back to.
-type mark struct{ changes, spent, leaves int }
+type mark struct{ changes, spent, leaves, replays int }
 
-func (p *pass) mark() mark { return mark{len(p.over.journal), p.over.spent, len(p.leaves)} }
+func (p *pass) mark() mark {
+	return mark{len(p.over.journal), p.over.spent, len(p.leaves), len(p.replays)}
+}
 
 // start is a mark before which nothing will be taken back.
 func (p *pass) start() mark {
 	clear(p.over.journal)
-	p.over.journal = p.over.journal[:0]
+	p.over.journal, p.cost = p.over.journal[:0], Price{}
 	return p.mark()
 }
 
@@ -172,6 +233,9 @@ func (p *pass) charge(c *Call) (Family, Price, error) {
 	family := find(p.families, c.Tx.Family)
 	if family == nil { // CheckTxs refuses it; here it must only not stop the node
 		return nil, none, wire.Faultf(wire.ErrUnknownFamily, "family %q is not enabled", c.Tx.Family)
+	}
+	if c.Carried {
+		return family, none, nil
 	}
 	if err := timely(c.Tx.NotAfterMs, p.timeMs); err != nil {
 		return nil, none, err
@@ -188,7 +252,7 @@ func (p *pass) charge(c *Call) (Family, Price, error) {
 	case p.charger == nil || price == none:
 		return family, none, nil
 	}
-	return family, price, p.charger.Charge(State{p.over, p.charger.Name()}, c.Payer, price)
+	return family, price, p.charger.Charge(State{over: p.over, family: p.charger.Name()}, c.Payer, price)
 }
 
 // timely checks that a block with this time may record the transaction.
@@ -205,27 +269,28 @@ func timely(notAfterMs, timeMs uint64) error {
 
 // fresh checks that the transaction was not charged before.
 func (p *pass) fresh(r *Request) error {
-	_, replayed := p.charged[r.ID]
-	if !replayed {
-		p.replay = replayKey(r.Tx.NotAfterMs, r.ID)
-		known, err := p.base.Get(p.replay)
-		if err != nil {
-			return err
-		}
-		replayed = known != nil
+	known, err := p.known(r.ID, replayKey(r.Tx.NotAfterMs, r.ID))
+	if err == nil && known {
+		err = wire.Faultf(wire.ErrReplayed, "transaction %s", r.ID)
 	}
-	if replayed {
-		return wire.Faultf(wire.ErrReplayed, "transaction %s", r.ID)
-	}
-	return nil
+	return err
 }
 
-func (p *pass) remember(r *Request) {
+// known reports whether this block or an earlier one remembers an id.
+func (p *pass) known(id wire.Hash, key []byte) (bool, error) {
+	if _, here := p.charged[id]; here {
+		return true, nil
+	}
+	v, err := p.base.Get(key)
+	return v != nil, err
+}
+
+func (p *pass) remember(id wire.Hash, key []byte) {
 	if p.charged == nil {
 		p.charged = make(map[wire.Hash]struct{})
 	}
-	p.charged[r.ID] = struct{}{}
-	p.replays = append(p.replays, p.replay)
+	p.charged[id] = struct{}{}
+	p.replays = append(p.replays, replay{id, key})
 }
 
 // refusal tells an answer to the payer from a defect, which it returns.

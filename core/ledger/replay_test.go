@@ -27,24 +27,28 @@ func story(t *rapid.T, c *ledgertest.Chain) []*wire.Block {
 		for range rapid.IntRange(0, 8).Draw(t, "transactions") {
 			k := rapid.SampledFrom(keys).Draw(t, "payer")
 			name := rapid.SampledFrom(names).Draw(t, "chain")
-			switch rapid.IntRange(0, 5).Draw(t, "kind") {
+			switch rapid.IntRange(0, 6).Draw(t, "kind") {
 			case 0:
 				txs = append(txs, c.CreateChain(k, name))
 			case 1, 2:
 				txs = append(txs, c.AddEntry(k, name, rapid.String().Draw(t, "content")))
 			case 3:
-				amount := rapid.Uint64Range(0, ledgertest.Rich).Draw(t, "amount")
+				amount := rapid.Uint64Range(1, ledgertest.Rich).Draw(t, "amount")
 				txs = append(txs, c.Transfer(k, amount, ledgertest.Account(rapid.SampledFrom(keys).Draw(t, "to")), wire.Account{7}))
 			case 4:
-				txs = append(txs, c.Buy(k, rapid.Uint64Range(1, 50*ledgertest.Rate).Draw(t, "amount"), ledgertest.Account(k)))
+				txs = append(txs, c.Buy(k, rapid.Uint64Range(1, 50*ledgertest.Rate).Draw(t, "amount"), k.Public()))
 			case 5:
+				commit, reveal := c.Halves(k, name, rapid.String().Draw(t, "content"))
+				txs = append(txs, commit, reveal)
+				past = append(past, reveal)
+			case 6:
 				if len(past) > 0 {
 					txs = append(txs, rapid.SampledFrom(past).Draw(t, "again"))
 				}
 			}
 		}
 		past = append(past, txs...)
-		step := rapid.SampledFrom([]uint64{1, 1000, 59_000, 61_000, 3_600_000}).Draw(t, "ms later")
+		step := rapid.SampledFrom([]uint64{1, 1000, 59_000, 61_000, 3_600_000, 90_000_000}).Draw(t, "ms later")
 		b := c.Block(c.Ledger.Tip().Header.TimeMs+step, txs...)
 		if _, err := c.Ledger.Execute(b); err != nil {
 			t.Fatal(err)

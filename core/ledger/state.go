@@ -22,11 +22,34 @@ const (
 type State struct {
 	over   *overlay
 	family string
+	aside  bool
+}
+
+// Aside is the family's unproved state: as durable and as much a function of the
+// blocks, with keys of its own, but no root commits to it and no older height of
+// it can be read. It is for what only the rules need, and costs a fifth.
+func (s State) Aside() State { return State{over: s.over, family: s.family, aside: true} }
+
+// Scan calls f for each key in [lo, hi), ascending, until f returns false. It
+// sees what the blocks before this one left. Key and value are valid during the call only.
+func (s State) Scan(lo, hi []byte, f func(key, value []byte) bool) error {
+	prefix := len(s.key(nil))
+	return s.over.base.Iter(s.key(lo), s.key(hi), func(key, value []byte) bool { return f(key[prefix:], value) })
+}
+
+// key is where the store has a key.
+func (s State) key(key []byte) []byte { return s.appendKey(nil, key) }
+
+func (s State) appendKey(b, key []byte) []byte {
+	if s.aside {
+		return appendAsideKey(b, s.family, key)
+	}
+	return appendStateKey(b, s.family, key)
 }
 
 // Get returns the value of a key, nil if it has none. It must not be changed.
 func (s State) Get(key []byte) ([]byte, error) {
-	c, err := s.over.cell(s.family, key)
+	c, err := s.over.cell(s, key)
 	if err != nil {
 		return nil, err
 	}
@@ -39,17 +62,17 @@ func (s State) Set(key, value []byte) error {
 	if len(value) == 0 || len(value) > MaxValue {
 		panic(fmt.Sprintf("ledger: family %s sets a value of %d bytes, 1 to %d", s.family, len(value), MaxValue))
 	}
-	return s.over.put(s.family, key, content{raw: value}, len(value))
+	return s.over.put(s, key, content{raw: value}, len(value))
 }
 
 // Delete removes a key, if it is there.
-func (s State) Delete(key []byte) error { return s.over.put(s.family, key, content{}, 0) }
+func (s State) Delete(key []byte) error { return s.over.put(s, key, content{}, 0) }
 
 // Load is Get and decode for values that are a CBOR structure; ok is false if
 // the key has none. A value is decoded once per block, however often it is
 // loaded, so it must be treated as shared: what it points to must not be changed.
 func Load[T any](s State, key []byte) (v T, ok bool, err error) {
-	c, err := s.over.cell(s.family, key)
+	c, err := s.over.cell(s, key)
 	if err != nil || c.now.absent() {
 		return v, false, err
 	}
@@ -68,7 +91,7 @@ func Load[T any](s State, key []byte) (v T, ok bool, err error) {
 // often it is saved, and must then have at most MaxSaved bytes; larger
 // ones are for Set.
 func Save[T any](s State, key []byte, v T) error {
-	return s.over.put(s.family, key, content{decoded: &v}, 0)
+	return s.over.put(s, key, content{decoded: &v}, 0)
 }
 
 // content is the value of a key in one of two forms, or in both: bytes, and a
@@ -123,8 +146,10 @@ type change struct {
 // the others for what is kept besides state.
 const (
 	MaxBlockWrites = 11 << 20
-	MaxEndWrites   = 3 << 20 // of the families at the end of a block, besides
+	MaxBeginWrites = 1 << 18 // of the families at the beginning of a block, besides
+	MaxEndWrites   = 3 << 20 // of the families at its end, besides
 	keyCost        = 2 << 10
+	asideCost      = 128
 	txCost         = 128 // a result and a replay id
 	leafCost       = 32
 )
@@ -133,11 +158,11 @@ func newOverlay(base store.Reader) *overlay {
 	return &overlay{base: base, cells: make(map[string]*cell)}
 }
 
-func (o *overlay) cell(family string, key []byte) (*cell, error) {
+func (o *overlay) cell(s State, key []byte) (*cell, error) {
 	if len(key) > MaxKey {
-		panic(fmt.Sprintf("ledger: family %s uses a key of %d bytes, at most %d", family, len(key), MaxKey))
+		panic(fmt.Sprintf("ledger: family %s uses a key of %d bytes, at most %d", s.family, len(key), MaxKey))
 	}
-	o.key = appendStateKey(o.key[:0], family, key)
+	o.key = s.appendKey(o.key[:0], key)
 	if c, ok := o.cells[string(o.key)]; ok {
 		return c, nil
 	}
@@ -151,16 +176,20 @@ func (o *overlay) cell(family string, key []byte) (*cell, error) {
 	return c, nil
 }
 
-func (o *overlay) put(family string, key []byte, next content, size int) error {
+func (o *overlay) put(s State, key []byte, next content, size int) error {
 	if o.locked {
-		panic(fmt.Sprintf("ledger: state of family %s changed outside of Execute", family))
+		panic(fmt.Sprintf("ledger: state of family %s changed outside of Execute", s.family))
 	}
-	c, err := o.cell(family, key)
+	c, err := o.cell(s, key)
 	if err != nil {
 		return err
 	}
 	o.journal = append(o.journal, change{c, c.now})
-	if !c.now.changed {
+	switch {
+	case c.now.changed:
+	case s.aside:
+		o.spent += asideCost + len(key)
+	default:
 		o.spent += keyCost + len(c.before)
 	}
 	o.spent += size
@@ -185,11 +214,15 @@ type write struct {
 	change tree.Change
 }
 
-// writes lists what the block changed, in the order of the tree.
-func (o *overlay) writes() []write {
-	var out []write
+// writes lists what the block changed: proved state in the order of the tree,
+// and unproved state.
+func (o *overlay) writes() (out []write, aside []*cell) {
 	for _, c := range o.order {
 		if !c.now.changed || bytes.Equal(c.now.bytes(), c.before) {
+			continue
+		}
+		if c.key[0] == atAside {
+			aside = append(aside, c)
 			continue
 		}
 		w := write{cell: c, change: tree.Change{Key: smt.KeyHash(applicationKey(c.key))}}
@@ -199,5 +232,5 @@ func (o *overlay) writes() []write {
 		out = append(out, w)
 	}
 	slices.SortFunc(out, func(a, b write) int { return bytes.Compare(a.change.Key[:], b.change.Key[:]) })
-	return out
+	return out, aside
 }

@@ -16,6 +16,7 @@ type Tip struct {
 	DataRoot wire.Hash    // over all data-layer leaves up to this block
 	History  merkle.Range // over header hashes of heights 0 to this one: the next header's HistoryRoot
 	Roster   *wire.Roster // as this block decides; shared, not to be changed
+	DueMs    uint64       // block time from which on the next block is wanted, 0 if none is
 }
 
 // Height is the newest executed height.
@@ -37,6 +38,7 @@ type record struct {
 	Results merkle.Range // roots over the results of each of these blocks
 	Data    merkle.Range // data-layer leaves
 	Roster  *wire.Roster // as the newest block decides
+	DueMs   uint64
 }
 
 // maxRecord bounds an encoded record: a header, three edges of 62 hashes, a roster.
@@ -67,7 +69,7 @@ func (r *record) tip() *Tip {
 	p := r.checkpoint()
 	return &Tip{
 		Header: r.Header, Hash: r.Header.Hash(), History: r.History,
-		Exec: p.exec(r.Header.Height), DataRoot: p.Data, Roster: r.Roster,
+		Exec: p.exec(r.Header.Height), DataRoot: p.Data, Roster: r.Roster, DueMs: r.DueMs,
 	}
 }
 

@@ -1,22 +1,21 @@
 package ledger_test
 
 import (
+	"bytes"
 	"testing"
 
 	"cloister/core/families"
 	"cloister/core/ledger"
+	"cloister/core/ledger/ledgertest"
+	"cloister/core/ledger/store"
 	"cloister/wire"
-	"cloister/wire/token"
 )
 
 // TestVerifiedNeverVouchesForOtherBytes: a remembered transaction with another
 // signature, or any other byte changed, is verified again and refused.
 func TestVerifiedNeverVouchesForOtherBytes(t *testing.T) {
-	key := wire.NewPrivateKey([32]byte{1})
-	fams := families.All()
-	p := token.Payload{Transfers: []token.Output{{To: wire.Account{1}, Amount: 1}}}
-	tx := &wire.Tx{ChainID: wire.Hash{9}, Family: token.Name, Payload: p.Bytes(), NotAfterMs: 1}
-	tx.Sign(key)
+	c := newChain(t, store.NewMemory())
+	fams, tx := families.All(), c.Transfer(ledgertest.Alice, 1, wire.Account{1})
 	v := ledger.NewVerified(4)
 	for range 2 {
 		if c := ledger.CheckTxs([][]byte{tx.Bytes()}, tx.ChainID, fams, v); c[0].Code != wire.OK {
@@ -24,7 +23,8 @@ func TestVerifiedNeverVouchesForOtherBytes(t *testing.T) {
 		}
 	}
 	forged := *tx
-	forged.Signature[5] ^= 1
+	forged.Payload = bytes.Clone(tx.Payload)
+	forged.Payload[len(forged.Payload)-5] ^= 1 // in the last signature
 	if c := ledger.CheckTxs([][]byte{forged.Bytes()}, tx.ChainID, fams, v); c[0].Code != wire.ErrBadSignature {
 		t.Fatalf("forged signature of a remembered transaction: %v", c[0].Code)
 	}

@@ -45,7 +45,7 @@ func (v *View) Get(family string, key []byte) ([]byte, error) {
 func (v *View) State(family string) State {
 	over := newOverlay(v.snap)
 	over.locked = true
-	return State{over, family}
+	return State{over: over, family: family}
 }
 
 // BlockHash is the header hash of the tip or of one of the Kept heights before it.

@@ -198,8 +198,9 @@ type Tip struct {
 	History  merkle.Range // over header hashes, this one included
 	Exec     wire.Exec
 	DataRoot wire.Hash
-	Busy     uint64       // height of the newest block that held a transaction
+	Busy     uint64       // height of the newest block that held a transaction, or was due
 	Roster   *wire.Roster // as this block decides; shared, not to be changed
+	DueMs    uint64       // block time from which on the next block is wanted, 0 if none is
 }
 
 // Executed is what running one block on the state gave.

@@ -12,7 +12,6 @@ import (
 	"cloister/wire"
 	"cloister/wire/factom"
 	"cloister/wire/hardware"
-	"cloister/wire/record"
 )
 
 // validity is how long what an agent submits may wait to be recorded.
@@ -77,16 +76,12 @@ func value(present bool, b []byte) []byte {
 	return b
 }
 
-func (o *over) tx(family string, payload []byte) *wire.Tx {
-	return o.client.Trust().NewTx(o.payer, family, payload, validity)
-}
-
 func (o *over) Submit(ctx context.Context, payloads [][]byte) (errs []error) {
 	for len(payloads) > 0 {
 		n := min(len(payloads), client.MaxBatch)
 		txs := make([]*wire.Tx, n)
 		for i, p := range payloads[:n] {
-			txs[i] = o.tx(hardware.Name, p)
+			txs[i] = o.client.Trust().NewTx(o.payer, hardware.Name, p, validity)
 		}
 		_, failed := o.client.SubmitBatch(ctx, txs, false)
 		errs = append(errs, failed...)
@@ -110,7 +105,7 @@ func (o *over) Entry(ctx context.Context, hash wire.Hash) ([]byte, error) {
 // was just recorded is proved by a later block only.
 func (o *over) Record(ctx context.Context, entries [][]byte) error {
 	for i, e := range entries {
-		payload := record.AddEntry(e)
+		write := o.client.AddEntry
 		if i == 0 {
 			known, err := o.Entry(ctx, factom.EntryHash(e))
 			if err != nil {
@@ -119,10 +114,9 @@ func (o *over) Record(ctx context.Context, entries [][]byte) error {
 			if known != nil {
 				continue
 			}
-			payload = record.CreateChain(e)
+			write = o.client.CreateChain
 		}
-		_, err := o.client.Submit(ctx, o.tx(record.Name, payload))
-		if err != nil && !errors.Is(err, wire.ErrChainExists) {
+		if _, err := write(ctx, o.payer, e); err != nil && !errors.Is(err, wire.ErrChainExists) {
 			return err
 		}
 	}

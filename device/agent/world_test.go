@@ -223,7 +223,7 @@ func (a attester) Attest(data [64]byte) (*evidence.Evidence, error) {
 }
 
 func (w *world) fund(k wire.PrivateKey) {
-	w.OK(w.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(k)), w.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(k)))
+	w.OK(w.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(k)), w.Buy(ledgertest.Alice, 1<<30, k.Public()))
 }
 
 func (w *world) start(c agent.Config) *agent.Agent {
@@ -273,7 +273,7 @@ func (w *world) block() {
 		}
 		if tx.Family == publicrecord.Name {
 			p := must(publicrecord.Decode(tx.Payload))
-			w.entries[p.Hash()] = p.Bytes
+			w.entries[p.Hash] = p.Bytes
 			w.recorded++
 		}
 	}
@@ -341,11 +341,15 @@ func (n *network) Entry(_ context.Context, hash wire.Hash) ([]byte, error) {
 }
 
 func (n *network) Record(_ context.Context, entries [][]byte) error {
-	if n.w.entries[factom.EntryHash(entries[0])] == nil {
-		n.w.pool = append(n.w.pool, n.w.Tx(n.key, publicrecord.Name, publicrecord.CreateChain(entries[0])))
-	}
-	for _, e := range entries[1:] {
-		n.w.pool = append(n.w.pool, n.w.Tx(n.key, publicrecord.Name, publicrecord.AddEntry(e)))
+	for i, e := range entries {
+		write := publicrecord.AddEntry
+		if i == 0 {
+			if n.w.entries[factom.EntryHash(e)] != nil {
+				continue
+			}
+			write = publicrecord.CreateChain
+		}
+		n.w.pool = append(n.w.pool, n.w.Carry(publicrecord.Name, must(write(e, n.w.Stamp(), n.key))))
 	}
 	n.w.block()
 	return nil

@@ -104,14 +104,15 @@ func waitFor(ms uint32, unset time.Duration) (time.Duration, error) {
 // submission is a batch on its way into the core. All fields are per
 // transaction, in order.
 type submission struct {
-	txs   [][]byte
-	ids   []wire.Hash // zero where the bytes are no transaction
-	codes []wire.Code
+	txs     [][]byte
+	ids     []wire.Hash // zero where the bytes are no transaction
+	carries []bool      // a message with its own signatures
+	codes   []wire.Code
 }
 
 // parseSubmission computes ids. It judges nothing but whether there is an id.
 func parseSubmission(txs [][]byte) *submission {
-	sub := &submission{txs: txs, ids: make([]wire.Hash, len(txs)), codes: make([]wire.Code, len(txs))}
+	sub := &submission{txs: txs, ids: make([]wire.Hash, len(txs)), carries: make([]bool, len(txs)), codes: make([]wire.Code, len(txs))}
 	for i, b := range txs {
 		if tx, err := wire.DecodeTx(b); err != nil {
 			sub.codes[i] = wire.ErrMalformed
@@ -119,7 +120,7 @@ func parseSubmission(txs [][]byte) *submission {
 				sub.codes[i] = wire.ErrTooLarge
 			}
 		} else {
-			sub.ids[i] = tx.ID()
+			sub.ids[i], sub.carries[i] = tx.ID(), tx.Carries()
 		}
 	}
 	return sub
@@ -210,17 +211,24 @@ func (s *Server) statuses(sub *submission, b *batch) ([]*pb.TransactionStatus, e
 		switch {
 		case b != nil && b.slots[i].state == slotSealed:
 			items[i] = recorded(sub.ids[i], &b.slots[i].outcome)
-		case sub.codes[i] == wire.ErrReplayed:
+		case sub.codes[i] == wire.ErrReplayed, sub.carries[i] && refusedForGood(sub.codes[i]):
 			// The caller wants to know about the transaction, not about this
-			// attempt: it may be a retry whose first answer was lost.
+			// attempt: it may be a retry whose first answer was lost. What carries
+			// its own signatures may be refused for what its first attempt did.
 			st, err := s.lookup(sub.ids[i])
 			if err != nil {
 				return nil, err
 			}
-			if st.State == pb.State_STATE_UNKNOWN {
+			code := sub.codes[i]
+			switch {
+			case st.State == pb.State_STATE_COMMITTED || st.State == pb.State_STATE_PENDING:
+				code = wire.ErrReplayed
+			case !sub.carries[i] && st.State == pb.State_STATE_UNKNOWN:
 				st.State = pb.State_STATE_PENDING // the core knows it
+			case code != wire.ErrReplayed:
+				st = &pb.TransactionStatus{TxId: hexID(sub.ids[i]), State: refusedState(code)}
 			}
-			items[i] = coded(st, wire.ErrReplayed)
+			items[i] = coded(st, code)
 		case sub.codes[i] != wire.OK:
 			items[i] = coded(&pb.TransactionStatus{TxId: hexID(sub.ids[i]), State: refusedState(sub.codes[i])}, sub.codes[i])
 		case b != nil:
@@ -230,6 +238,11 @@ func (s *Server) statuses(sub *submission, b *batch) ([]*pb.TransactionStatus, e
 		}
 	}
 	return items, nil
+}
+
+// refusedForGood: not for want of room or time.
+func refusedForGood(code wire.Code) bool {
+	return code != wire.OK && refusedState(code) == pb.State_STATE_INVALID || code == wire.ErrNoCommit
 }
 
 // refusedState: a transaction that was refused for what it is has no effect; one

@@ -73,7 +73,7 @@ func TestARefusedExecutionIsInvalidAndRecorded(t *testing.T) {
 func TestAdmissionAnswersEachTransactionInOrder(t *testing.T) {
 	h := serve(t, nil)
 	h.Admit(func(tx *wire.Tx) wire.Code {
-		if tx.Nonce[7]%2 == 0 {
+		if h.Number(tx)%2 == 0 {
 			return wire.ErrInsufficientCredits
 		}
 		return wire.OK

@@ -150,6 +150,124 @@ func TestTransactionsAndEntriesAreFound(t *testing.T) {
 	}
 }
 
+// The same entry, revealed again, is the same transaction: it is known by where
+// it first had its effect, and until it has had one by where it first was refused.
+func TestATransactionIsWhereItFirstHadItsEffect(t *testing.T) {
+	entry := archivetest.Entry("diary", []byte("twice"))
+	type step struct {
+		codes []wire.Code // of the occurrences in one block
+		at    uint64      // where it is known to stand after it
+		index uint32
+		code  wire.Code
+	}
+	for name, steps := range map[string][]step{
+		"refused, accepted, accepted, refused": {
+			{[]wire.Code{wire.ErrNoCommit}, 1, 0, wire.ErrNoCommit},
+			{[]wire.Code{wire.ErrUnderpaid}, 1, 0, wire.ErrNoCommit},
+			{[]wire.Code{wire.OK}, 3, 0, wire.OK},
+			{[]wire.Code{wire.OK}, 3, 0, wire.OK},
+			{[]wire.Code{wire.ErrNoCommit}, 3, 0, wire.OK},
+		},
+		"several times in one block": {
+			{[]wire.Code{wire.ErrNoCommit, wire.OK, wire.OK, wire.ErrNoCommit}, 1, 1, wire.OK},
+		},
+		"refused twice in one block": {
+			{[]wire.Code{wire.ErrUnderpaid, wire.ErrNoCommit}, 1, 0, wire.ErrUnderpaid},
+			{[]wire.Code{wire.ErrNoCommit, wire.OK}, 2, 1, wire.OK},
+		},
+	} {
+		for _, whole := range []bool{false, true} { // block by block, and in one group
+			c := archivetest.New("occurrences", 1)
+			a := openAt(t, t.TempDir(), c.Genesis)
+			for i, s := range steps {
+				b := archivetest.Block{Codes: s.codes}
+				for range s.codes {
+					b.Txs = append(b.Txs, c.Reveal(entry))
+				}
+				f := c.Add(b)
+				if whole && i < len(steps)-1 {
+					continue
+				}
+				if whole {
+					appendAll(t, a, c.Finals)
+				} else {
+					appendAll(t, a, []*gate.Final{f})
+				}
+				got, err := a.Transaction(c.Reveal(entry).ID())
+				if err != nil || got.Height != s.at || got.Index != s.index || got.Result.Code != s.code {
+					t.Errorf("%s, after block %d: %+v, %v", name, i+1, got, err)
+				}
+			}
+			accepted := 0
+			for _, s := range steps {
+				for _, code := range s.codes {
+					if code == wire.OK {
+						accepted++
+					}
+				}
+			}
+			if all, err := a.Recordings(factom.EntryHash(entry), 10); err != nil || len(all) != accepted {
+				t.Errorf("%s: %d recordings of %d, %v", name, len(all), accepted, err)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// What pays is no entry, whatever it pays for.
+func TestOnlyRevealsAndPairsRecord(t *testing.T) {
+	c := archivetest.New("kinds", 1)
+	first, second := archivetest.Entry("diary", []byte("first")), archivetest.Entry("diary", []byte("second"))
+	c.Add(archivetest.Block{Txs: []*wire.Tx{
+		c.Pay(c.CommitChain(first)), c.Pay(c.Commit(second)), c.Reveal(first),
+		c.Tx(record.Name, record.SignDirectory(0, make([]byte, 113), archivetest.Payer)),
+	}})
+	a := stored(t, c)
+	entries, err := a.Entries(archivetest.EntryChain("diary"), 0, 10, true)
+	if err != nil || len(entries) != 1 || !slices.Equal(entries[0].Bytes, first) {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	if _, err := a.Entry(factom.EntryHash(second)); wire.CodeOf(err) != wire.ErrNotFound {
+		t.Errorf("an entry nobody revealed: %v", err)
+	}
+}
+
+func TestItemsAreWhereTheySayTheyAre(t *testing.T) {
+	c, _ := story()
+	a := stored(t, c)
+	for height := uint64(0); height <= a.Height(); height++ {
+		b, err := a.Block(height)
+		if err != nil {
+			t.Fatal(err)
+		}
+		items, err := b.Items()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, it := range items {
+			got, err := a.Bytes(height, it.At, uint32(len(it.Bytes)))
+			if err != nil || !slices.Equal(got, it.Bytes) {
+				t.Errorf("item %d of block %d: %v", i, height, err)
+			}
+			tx, err := wire.DecodeTx(it.Bytes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r, err := wire.DecodeResult(it.Result); err != nil || r.TxID != tx.ID() {
+				t.Errorf("item %d of block %d has the result of another, %v", i, height, err)
+			}
+		}
+	}
+	if _, err := a.Bytes(1, 1<<31, 1<<31); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("bytes behind a block: %v", err)
+	}
+	if _, err := a.Bytes(99, 0, 1); wire.CodeOf(err) != wire.ErrNotFound {
+		t.Errorf("bytes of a block that is not there: %v", err)
+	}
+}
+
 func TestChainsListTheirEntriesInOrder(t *testing.T) {
 	c, txs := story()
 	a := stored(t, c)

@@ -45,7 +45,7 @@ type block struct {
 type transaction struct {
 	id    wire.Hash
 	at    place
-	again bool      // recorded before: this occurrence changed nothing
+	ok    bool      // this occurrence had its effect
 	chain wire.Hash // zero unless it recorded an entry
 	entry wire.Hash
 }
@@ -152,7 +152,6 @@ func (b *block) takeApart(h *wire.Header, parts *archived.Block) error {
 		if err := t.read(bodies[i], results[i], &b.shown.Results[i]); err != nil {
 			return fmt.Errorf("%w: height %d: transaction %d: %w", ErrRefused, b.height, i, err)
 		}
-		t.again = b.shown.Results[i].Code == wire.ErrReplayed
 	}
 	if txTree.Root() != h.TxRoot {
 		return refused(b.height, "body is not the one its header commits to")
@@ -177,14 +176,17 @@ func (t *transaction) read(body, result []byte, r *wire.Result) error {
 	if r.TxID != t.id {
 		return wire.Faultf(wire.ErrMalformed, "its result is that of %s", r.TxID)
 	}
-	if tx.Family != record.Name || r.Code != wire.OK {
+	t.ok = r.Code == wire.OK
+	if tx.Family != record.Name || !t.ok {
 		return nil
 	}
 	p, err := record.Decode(tx.Payload)
 	if err != nil {
 		return err
 	}
-	t.chain, t.entry = p.Entry.ChainID, p.Hash()
+	if p.Entry != nil { // a commit alone pays for an entry and shows none
+		t.chain, t.entry = p.Entry.ChainID, p.Hash
+	}
 	return nil
 }
 
@@ -192,7 +194,7 @@ func (t *transaction) read(body, result []byte, r *wire.Result) error {
 // encoding of the block. Heads of CBOR strings are in their shortest form, so
 // their sizes follow from the lengths.
 func offsets(parts *archived.Block, txs, results [][]byte) (tx, result []uint32) {
-	body := 1 + stringSize(parts.Header) + stringSize(parts.Seal) + headSize(len(parts.Body))
+	body := bodyAt(parts.Header, parts.Seal, parts.Body)
 	outcome := body + len(parts.Body) + headSize(len(parts.Outcome))
 	tx, _ = listOffsets(body, txs)
 	result, size := listOffsets(0, results)

@@ -38,6 +38,9 @@
 //     that was durable. The first is left out, the second is ErrCorrupt.
 //   - The first failed write or sync ends writing for good. Reads go on.
 //   - Two blocks of one height are ErrFork; the held one stays.
+//   - A message that carries its own signatures is the same transaction whenever it
+//     is recorded: its id leads to where it first had its effect, and to its first
+//     refusal only while it has had none.
 //
 // Only engines whose blocks are final are supported: there is no undo.
 //

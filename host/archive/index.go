@@ -78,9 +78,12 @@ func (q quiet) Fatalf(format string, args ...any) {
 func (x *index) add(group []*block, end uint64) error {
 	batch := x.db.NewBatch()
 	defer func() { _ = batch.Close() }() // frees memory only
-	touched := map[wire.Hash]Chain{}
+	touched, placed := map[wire.Hash]Chain{}, map[wire.Hash]bool{}
 	for _, b := range group {
 		if err := x.addBlock(batch, b, touched); err != nil {
+			return err
+		}
+		if err := x.addTxs(batch, b, placed); err != nil {
 			return err
 		}
 	}
@@ -118,14 +121,8 @@ func (x *index) addBlock(batch *pebble.Batch, b *block, touched map[wire.Hash]Ch
 	if b.firstOfExec {
 		errs = append(errs, batch.Set(numberKey(tableExec, b.row.execHeight), wire.U64(b.height), nil))
 	}
-	var value []byte
 	for i := range b.txs {
 		t := &b.txs[i]
-		if t.again {
-			continue // its place is where it had its effect, and stays there
-		}
-		value = t.at.append(value[:0])
-		errs = append(errs, batch.Set(hashKey(tableTx, t.id), value, nil))
 		if t.entry.IsZero() {
 			continue
 		}
@@ -146,6 +143,34 @@ func (x *index) addBlock(batch *pebble.Batch, b *block, touched map[wire.Hash]Ch
 		touched[t.chain] = c
 	}
 	return errors.Join(errs...)
+}
+
+// addTxs says where a block's transactions stand. One that is known stays where
+// it is, unless it has its effect only now. placed holds those of the group, and
+// whether they had it.
+func (x *index) addTxs(batch *pebble.Batch, b *block, placed map[wire.Hash]bool) error {
+	var value []byte
+	for i := range b.txs {
+		t := &b.txs[i]
+		ok, known := placed[t.id]
+		if !known {
+			row, found, err := x.tx(t.id)
+			if err != nil {
+				return err
+			}
+			ok, known = row.ok, found
+		}
+		placed[t.id] = ok || t.ok
+		if known && (ok || !t.ok) {
+			continue
+		}
+		row := txRow{t.ok, t.at}
+		value = row.append(value[:0])
+		if err := batch.Set(hashKey(tableTx, t.id), value, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // head finds a chain's newest form: of this group, of memory, of the index.
@@ -256,6 +281,15 @@ func (x *index) block(height uint64) (r blockRow, found bool, err error) {
 		return r, false, err
 	}
 	r, err = decodeBlockRow(v)
+	return r, true, err
+}
+
+func (x *index) tx(id wire.Hash) (r txRow, found bool, err error) {
+	v, found, err := x.get(hashKey(tableTx, id))
+	if err != nil || !found {
+		return r, false, err
+	}
+	r, err = decodeTxRow(v)
 	return r, true, err
 }
 

@@ -16,7 +16,7 @@ import (
 //	tableHash      header hash                height
 //	tableSealed    height                     - (only blocks with a seal of their own)
 //	tableExec      exec height                height of the first header that carries it
-//	tableTx        tx id                      place
+//	tableTx        tx id                      txRow
 //	tableEntry     entry hash, height, index  seq, place
 //	tableChain     chain id                   Chain without its id
 //	tableMember    chain id, seq              entry hash, place
@@ -131,10 +131,25 @@ func (f *fields) end(what string) error {
 	return nil
 }
 
-func decodePlace(b []byte) (place, error) {
+// txRow says where a transaction stands: where it first had its effect, else
+// where it first was refused.
+type txRow struct {
+	ok bool
+	at place
+}
+
+func (r *txRow) append(b []byte) []byte {
+	ok := byte(0)
+	if r.ok {
+		ok = 1
+	}
+	return r.at.append(append(b, ok))
+}
+
+func decodeTxRow(b []byte) (r txRow, err error) {
 	f := fields{rest: b}
-	p := f.place()
-	return p, f.end("a transaction")
+	r.ok, r.at = f.next(1) == 1, f.place()
+	return r, f.end("a transaction")
 }
 
 // entryRow is one recording of an entry; its hash is in the key.

@@ -19,8 +19,9 @@ func TestIndexRowsSurviveARoundTrip(t *testing.T) {
 			tx: rapid.Uint32().Draw(t, "tx"), txLen: rapid.Uint32Max(wire.MaxTx).Draw(t, "txLen"),
 			result: rapid.Uint32().Draw(t, "result"), resLen: rapid.Uint32Max(wire.MaxResult).Draw(t, "resLen"),
 		}
-		if got, err := decodePlace(p.append(nil)); err != nil || got != p {
-			t.Fatalf("%+v became %+v, %v", p, got, err)
+		tx := txRow{rapid.Bool().Draw(t, "ok"), p}
+		if got, err := decodeTxRow(tx.append(nil)); err != nil || got != tx {
+			t.Fatalf("%+v became %+v, %v", tx, got, err)
 		}
 		e := entryRow{rapid.Uint64().Draw(t, "seq"), p}
 		if got, err := decodeEntryRow(e.encode()); err != nil || got != e {
@@ -71,7 +72,7 @@ func TestKeysSortByHeightAndNumber(t *testing.T) {
 func FuzzIndexRows(f *testing.F) {
 	p := place{1, 2, 3, 4, 5, 6}
 	for kind, row := range [][]byte{
-		p.append(nil), (&entryRow{1, p}).encode(), (&memberRow{wire.Hash{1}, p}).encode(),
+		(&txRow{true, p}).append(nil), (&entryRow{1, p}).encode(), (&memberRow{wire.Hash{1}, p}).encode(),
 		(&Chain{Entries: 3}).encode(), (&blockRow{size: 5}).encode(), (&position{1, 2, 3}).encode(),
 	} {
 		f.Add(uint8(kind), row)
@@ -81,8 +82,8 @@ func FuzzIndexRows(f *testing.F) {
 		var err error
 		switch kind % 6 {
 		case 0:
-			var r place
-			r, err = decodePlace(b)
+			var r txRow
+			r, err = decodeTxRow(b)
 			again = r.append(nil)
 		case 1:
 			var r entryRow

@@ -24,7 +24,9 @@ type Entry struct {
 	Bytes  []byte // as hashed; nil in listings without bytes
 }
 
-// Transaction finds a recorded transaction. Errors: ErrNotFound, ErrCorrupt.
+// Transaction finds a recorded transaction. A message that carries its own
+// signatures may be recorded many times: it gives the first time it had an
+// effect, else the first time. Errors: ErrNotFound, ErrCorrupt.
 func (a *Archive) Transaction(id wire.Hash) (*Transaction, error) {
 	return caughtUp(a, func() (*Transaction, error) { return a.transaction(id) })
 }
@@ -63,9 +65,9 @@ func (a *Archive) placeOf(id wire.Hash) (place, error) {
 		return place{}, err
 	}
 	if found {
-		at, err := decodePlace(v)
-		if err != nil || at.height <= a.Height() {
-			return at, err
+		r, err := decodeTxRow(v)
+		if err != nil || r.at.height <= a.Height() {
+			return r.at, err
 		}
 	}
 	return place{}, wire.Faultf(wire.ErrNotFound, "transaction %s is not recorded", id)
@@ -141,7 +143,7 @@ func (a *Archive) recorded(hash wire.Hash, seq uint64, at place) (Entry, error) 
 		return Entry{}, a.damaged(at, row, "is no transaction")
 	}
 	p, err := record.Decode(tx.Payload)
-	if err != nil || p.Hash() != hash {
+	if err != nil || p.Entry == nil || p.Hash != hash {
 		return Entry{}, a.damaged(at, row, "does not record entry %s", hash)
 	}
 	return Entry{hash, p.Entry.ChainID, seq, tx.ID(), at.height, row.timeMs, p.Bytes}, nil

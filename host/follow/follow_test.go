@@ -23,7 +23,6 @@ import (
 	"cloister/host/api/apitest"
 	"cloister/host/archive"
 	"cloister/wire"
-	"cloister/wire/token"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,11 +45,7 @@ func grow(l *apitest.Ledger, n int) {
 
 // pay pools a transaction.
 func pay(l *apitest.Ledger, i int) {
-	key := wire.NewPrivateKey(wire.TH("test/payer"))
-	p := token.Payload{Transfers: []token.Output{{To: wire.Account{1}, Amount: uint64(i)}}}
-	tx := &wire.Tx{ChainID: l.Genesis.ChainID(), Family: token.Name, Payload: p.Bytes(), NotAfterMs: uint64(time.Now().UnixMilli())}
-	copy(tx.Nonce[:], wire.U64(l.Told()+1))
-	tx.Sign(key)
+	tx := l.Pay(wire.Account{1}, uint64(i), l.Told()+1)
 	if _, err := l.Submit(context.Background(), [][]byte{tx.Bytes()}); err != nil {
 		panic(err)
 	}

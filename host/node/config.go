@@ -21,6 +21,8 @@ const (
 	storeName   = "store"
 	archiveName = "archive"
 
+	directoryName = "directory"
+
 	// CoreName is the trusted program's.
 	CoreName = "cloister-core"
 )
@@ -35,6 +37,8 @@ type Config struct {
 	PeerListen string   // host:port; empty for none
 	APIListen  string   // host:port
 	Peers      map[wire.NodeID]string
+	Factom     FactomFile
+	Anchor     AnchorFile
 	Follow     []string // URLs of hosts to take blocks from (File.Follow); empty for none
 	MemoryMiB  uint32   // for the core; 0 for its default
 	StoreBytes uint64   // of the core's objects; 0 for the default
@@ -75,7 +79,8 @@ func (c *Config) take(f *File) (err error) {
 	}
 	c.APIListen, c.PeerListen = f.API.Listen, f.Peer.Listen
 	c.MemoryMiB, c.StoreBytes = f.Core.MemoryMiB, f.Storage.MaxBytes
-	c.Launcher, c.Follow = f.Hardware.Launcher, f.Follow.Endpoints
+	c.Launcher, c.Follow, c.Factom = f.Hardware.Launcher, f.Follow.Endpoints, f.Factom
+	c.Anchor = f.Anchor
 	c.CorePath, err = corePath(c.Home, f.Core.Path)
 	return err
 }

@@ -43,7 +43,9 @@ type File struct {
 	API struct {
 		Listen string `toml:"listen"` // host:port of the public API
 	} `toml:"api"`
-	Peer struct {
+	// Factom is factomd's interface, at /v2 of the API's port.
+	Factom FactomFile `toml:"factom"`
+	Peer   struct {
 		Listen string `toml:"listen"` // host:port for other nodes; empty for none
 	} `toml:"peer"`
 	Storage struct {
@@ -55,9 +57,19 @@ type File struct {
 		// Endpoints are URLs of other hosts' public API; none by default.
 		Endpoints []string `toml:"endpoints,omitempty"`
 	} `toml:"follow"`
+	Anchor AnchorFile `toml:"anchor"`
 	// Peers says where other nodes listen: host:port by node id in hex. A node
 	// that is not named is looked for where its registration on the ledger says.
 	Peers map[string]string `toml:"peers"`
+}
+
+// FactomFile is how factomd's interface is offered.
+type FactomFile struct {
+	// Listen is a second port for clients that expect factomd's, 8088; empty for none.
+	Listen string `toml:"listen,omitempty"`
+	// User and Password are asked for if either is set.
+	User     string `toml:"user,omitempty"`
+	Password string `toml:"password,omitempty"`
 }
 
 // ParseFile reads node.toml strictly. Errors carry ErrBadRequest and name the
@@ -72,6 +84,11 @@ func ParseFile(b []byte) (*File, error) {
 	}
 	if err := checkAddress("api.listen", f.API.Listen); err != nil {
 		return nil, err
+	}
+	if f.Factom.Listen != "" {
+		if err := checkAddress("factom.listen", f.Factom.Listen); err != nil {
+			return nil, err
+		}
 	}
 	if len(f.Hardware.Launcher) > maxLauncher {
 		return nil, wire.Faultf(wire.ErrBadRequest, "node.toml: hardware.launcher has %d parts, at most %d", len(f.Hardware.Launcher), maxLauncher)

@@ -39,9 +39,16 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		return fmt.Errorf("node: %w", err)
 	}
 	closing.add(blocks.Close)
-	front, peers, err := listen(cfg)
+	front, peers, second, err := listen(cfg)
 	if err != nil {
 		return err
+	}
+	shut := func() {
+		for _, l := range []net.Listener{front, peers, second} {
+			if l != nil {
+				l.Close()
+			}
+		}
 	}
 	var server *api.Server
 	places := new(registered)
@@ -51,18 +58,26 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		Listener: peers, Log: cfg.Log,
 	})
 	places.core = core
+	data, err := cfg.openDataLayer(blocks, core, submitter{core})
+	if err != nil {
+		shut()
+		return err
+	}
+	closing.add(data.close)
+	anchors, err := cfg.openAnchoring(&data, core)
+	if err != nil {
+		shut()
+		return err
+	}
 	follower, err := cfg.follower(blocks)
 	if err == nil {
 		server, err = api.New(api.Config{
 			Genesis: cfg.Genesis, Version: cfg.Version, Submitter: submitter{core}, Queries: core, Core: core,
-			Archive: blocks, Following: following(follower), Log: cfg.Log,
+			Archive: blocks, Following: following(follower), Mount: anchors.mount(data.mount()), Log: cfg.Log,
 		})
 	}
 	if err != nil {
-		front.Close()
-		if peers != nil {
-			peers.Close()
-		}
+		shut()
 		return fmt.Errorf("node: %w", err)
 	}
 	if cfg.Listening != nil {
@@ -73,7 +88,10 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		cfg.Listening(front.Addr(), peer)
 	}
 	return together(ctx, []part{
+		func(ctx context.Context) error { return serveAlso(ctx, server, second) },
 		func(ctx context.Context) error { defer server.Close(); return server.Serve(ctx, front) },
+		anchors.run,
+		data.run,
 		core.Run,
 		follower.run,
 	})
@@ -126,19 +144,26 @@ func home(cfg Config) ([]byte, error) {
 	return sealKey(cfg.Home)
 }
 
-// listen opens both ports; peers is nil if there is to be none.
-func listen(cfg Config) (front, peers net.Listener, err error) {
-	if front, err = net.Listen("tcp", cfg.APIListen); err != nil {
-		return nil, nil, fmt.Errorf("node: public API: %w", err)
+// listen opens the ports; those that are not to be are nil.
+func listen(cfg Config) (front, peers, second net.Listener, err error) {
+	for _, p := range []struct {
+		name    string
+		address string
+		l       *net.Listener
+	}{{"public API", cfg.APIListen, &front}, {"port for peers", cfg.PeerListen, &peers}, {"port for Factom's clients", cfg.Factom.Listen, &second}} {
+		if p.address == "" {
+			continue
+		}
+		if *p.l, err = net.Listen("tcp", p.address); err != nil {
+			for _, open := range []net.Listener{front, peers} {
+				if open != nil {
+					open.Close()
+				}
+			}
+			return nil, nil, nil, fmt.Errorf("node: %s: %w", p.name, err)
+		}
 	}
-	if cfg.PeerListen == "" {
-		return front, nil, nil
-	}
-	if peers, err = net.Listen("tcp", cfg.PeerListen); err != nil {
-		front.Close()
-		return nil, nil, fmt.Errorf("node: port for peers: %w", err)
-	}
-	return front, peers, nil
+	return front, peers, second, nil
 }
 
 // Identity gives the public key of the home's node, which the core makes the

@@ -46,8 +46,10 @@ var rooms = map[string][]string{
 	"sim":   {"core", "gate", "evidence", "wire"},
 	"bench": {"client", "wire", "gen"},
 	// Named stories with real processes, driven from outside.
-	"scenario":         {"bench", "client", "wire"},
+	"scenario":         {"bench", "client", "host/anchor", "wire"},
 	"scenario/tpmtour": {"device", "evidence", "wire"},
+	// It starts a Bitcoin node as the anchors' tests do.
+	"scenario/bitcointour": {"host/anchor", "wire"},
 
 	"internal/archtest": {},
 }

@@ -15,6 +15,9 @@ const (
 	// KindRegistration: body wire/node.Application, answer the payload of a
 	// node.Register with fresh evidence, for the operator to sign.
 	KindRegistration uint16 = 3
+	// KindAnchor: body wire/record.AnchorClaim, answer the hash of the entry that
+	// records the anchor.
+	KindAnchor uint16 = 4
 )
 
 // Bounds of keys and values in public state.

@@ -12,6 +12,7 @@ import (
 	"cloister/wire/merkle"
 	"cloister/wire/receipt"
 	"cloister/wire/record"
+	"cloister/wire/token"
 )
 
 // chain is a small ledger with real keys, trees and seals. Execution is two
@@ -88,16 +89,61 @@ func (c *chain) append(h *wire.Header, txs, results [][]byte) {
 	})
 }
 
+// Kinds of the transactions that blocks hold; numbers from 3 on take turns.
+const (
+	chainPair = iota
+	entryPair
+	commit
+	reveal
+	payment
+	signature
+	kinds
+)
+
+func kindOf(index uint64) int {
+	if index < 3 {
+		return chainPair
+	}
+	return int(index-2) % kinds
+}
+
 func (c *chain) transaction(height, index uint64) *wire.Tx {
 	ids := [][]byte{[]byte("cloister"), wire.U64(height), wire.U64(index)}
 	e := factom.Entry{ChainID: factom.ChainID(ids), ExtIDs: ids, Content: []byte("hello")}
-	b, err := e.Marshal()
+	b, at, payer := must(e.Marshal()), 1_700_000_000_000+100*height+index, key(7)
+	carry := func(family string, payload []byte) *wire.Tx { return wire.Carry(c.genesis.ChainID(), family, payload) }
+	switch kindOf(index) {
+	case entryPair:
+		return carry(record.Name, must(record.AddEntry(b, at, payer)))
+	case commit:
+		return carry(record.Name, record.Commit(must(factom.NewEntryCommit(b, at, payer)).Bytes()))
+	case reveal:
+		return carry(record.Name, record.Reveal(b))
+	case payment:
+		t := &factom.Transaction{TimestampMs: at}
+		t.AddInput(5, wire.AccountOf(payer.Public()))
+		t.AddInput(1000*at, wire.AccountOf(key(8).Public()))
+		t.AddOutput(7, wire.Account{1})
+		if err := t.Sign(payer, key(8)); err != nil {
+			panic(err)
+		}
+		return carry(token.Name, t.Bytes())
+	case signature:
+		tx := &wire.Tx{
+			ChainID: c.genesis.ChainID(), Family: record.Name, Payload: record.SignDirectory(1, make([]byte, 113), payer),
+			NotAfterMs: 1_700_000_060_000, Nonce: [12]byte{byte(height), byte(index)},
+		}
+		tx.Sign(payer)
+		return tx
+	}
+	return carry(record.Name, must(record.CreateChain(b, at, payer)))
+}
+
+func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	tx := &wire.Tx{ChainID: c.genesis.ChainID(), Family: record.Name, Payload: record.CreateChain(b), NotAfterMs: 1_700_000_060_000, Nonce: [12]byte{byte(height), byte(index)}}
-	tx.Sign(key(7))
-	return tx
+	return v
 }
 
 func leaves(items [][]byte) []wire.Hash {

@@ -30,6 +30,12 @@
 //
 // Height 0 has no transactions, so its results root is the empty root.
 //
+// # Whose signature
+//
+// A transaction is signed by its payer. One that carries a message of Factom's
+// (wire.Carry) has zeros there: then the message's own signatures are checked,
+// and Verified.Signers says whose they are. A reveal has none, which its facts say.
+//
 // # What a receipt does not prove
 //
 // That the rules of the family accepted the transaction, unless it is executed

@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,8 @@ import (
 	"cloister/wire"
 	"cloister/wire/merkle"
 	"cloister/wire/receipt"
+	"cloister/wire/record"
+	"cloister/wire/token"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -32,9 +35,9 @@ func TestReceiptsProveWhatTheLedgerHolds(t *testing.T) {
 			for sealed := height; sealed <= chainHeight; sealed += 3 {
 				v := mustVerify(t, c, c.ordered(height, index, sealed))
 				if v.Kind != receipt.Ordered || v.TxID != tx.ID() || v.Height != height || uint64(v.Index) != index ||
-					v.TimeMs != c.headers[height].TimeMs || v.Block != c.headers[height].Hash() || v.Payer != tx.Payer || v.Family != "record" ||
+					v.TimeMs != c.headers[height].TimeMs || v.Block != c.headers[height].Hash() || v.Family != tx.Family ||
 					v.SealedHeight != sealed || v.Signatures != 2 || v.Voters != 3 || v.Result != nil ||
-					v.Entry == nil || v.Entry.Recorded {
+					v.Entry != nil && v.Entry.Recorded {
 					t.Fatalf("transaction %d of height %d: %+v", index, height, v)
 				}
 				for committed := height + execLag; committed <= sealed; committed++ {
@@ -44,12 +47,106 @@ func TestReceiptsProveWhatTheLedgerHolds(t *testing.T) {
 						t.Fatal(err)
 					}
 					if v.Kind != receipt.Executed || v.Result.Code != want.Code || v.Result.Credits != want.Credits ||
-						v.Result.ProvedAt != committed || v.Result.ExecHeight != committed-execLag || v.Entry.Recorded != (want.Code == wire.OK) {
+						v.Result.ProvedAt != committed || v.Result.ExecHeight != committed-execLag || v.Entry != nil && v.Entry.Recorded != (want.Code == wire.OK) {
 						t.Fatalf("result %d of height %d: %+v", index, height, v)
 					}
 				}
 			}
 		}
+	}
+}
+
+// What is said of a transaction's signers is what its kind has: its payer, the
+// payer of the commit, every input of a factoid transaction, nobody.
+func TestSignersAreThoseOfTheMessage(t *testing.T) {
+	c := newChain("alpha")
+	payer, other := key(7).Public(), key(8).Public()
+	seen := map[int]bool{}
+	const height = chainHeight - execLag
+	for index := range uint64(len(c.txs[height])) {
+		v := mustVerify(t, c, c.executed(height, index, chainHeight, chainHeight))
+		kind := kindOf(index)
+		seen[kind] = true
+		want := []wire.PublicKey{payer}
+		switch kind {
+		case reveal:
+			want = nil
+		case payment:
+			want = append(want, other)
+		}
+		if !slices.Equal(v.Signers, want) {
+			t.Errorf("kind %d: signers %v, want %v", kind, v.Signers, want)
+		}
+		if named := v.Payer != nil && *v.Payer == payer && v.Address == wire.FactoidAddress(wire.AccountOf(payer)); named == (kind == reveal) {
+			t.Errorf("kind %d: payer %v, %q", kind, v.Payer, v.Address)
+		}
+		if shows := kind == chainPair || kind == entryPair || kind == reveal; shows != (v.Entry != nil) || shows && v.Entry.Recorded != (v.Result.Code == wire.OK) {
+			t.Errorf("kind %d: entry %+v", kind, v.Entry)
+		}
+		if pays := kind == chainPair || kind == entryPair || kind == commit; pays != (v.Commit != nil) || pays && (v.Commit.Credits == 0 || v.Commit.Chain != (kind == chainPair)) {
+			t.Errorf("kind %d: commit %+v", kind, v.Commit)
+		}
+		if v.Commit != nil && v.Entry != nil && v.Commit.Entry != v.Entry.Hash {
+			t.Errorf("kind %d: it pays for %s and shows %s", kind, v.Commit.Entry, v.Entry.Hash)
+		}
+	}
+	if len(seen) != kinds {
+		t.Errorf("only kinds %v were there", seen)
+	}
+}
+
+// Zeros are a signature by ZIP-215's rules, under a key that is nobody's.
+func TestUnsignedTransactionsAreRefused(t *testing.T) {
+	c := newChain("alpha")
+	pair, err := wire.DecodeTx(c.txs[3][2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign, err := wire.DecodeTx(c.txs[7][7])
+	if err != nil || kindOf(7) != signature {
+		t.Fatal(err)
+	}
+	for name, tx := range map[string]*wire.Tx{
+		"of a family that carries nothing": wire.Carry(c.genesis.ChainID(), "hardware", []byte{1}),
+		"of a message that is none":        wire.Carry(c.genesis.ChainID(), record.Name, []byte{9}),
+		"of factoids that are none":        wire.Carry(c.genesis.ChainID(), token.Name, []byte{2}),
+		"of a server's signature":          wire.Carry(c.genesis.ChainID(), record.Name, sign.Payload),
+		"signed twice":                     func() *wire.Tx { tx := *pair; tx.Sign(key(7)); return &tx }(),
+		"with a time":                      func() *wire.Tx { tx := *pair; tx.NotAfterMs = 1; return &tx }(),
+		"with a nonce":                     func() *wire.Tx { tx := *pair; tx.Nonce[0] = 1; return &tx }(),
+	} {
+		r := c.ordered(3, 2, 3)
+		r.Tx = tx.Bytes()
+		if _, err := receipt.Verify(r, c.genesis, rules.All); wire.CodeOf(err) != wire.ErrBadSignature {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for index := range uint64(len(c.txs[chainHeight])) {
+		if kindOf(index) == reveal {
+			continue
+		}
+		tx, err := wire.DecodeTx(c.txs[chainHeight][index])
+		if err != nil {
+			t.Fatal(err)
+		}
+		forge(tx)
+		r := c.ordered(chainHeight, index, chainHeight)
+		r.Tx = tx.Bytes()
+		if _, err := receipt.Verify(r, c.genesis, rules.All); wire.CodeOf(err) != wire.ErrBadSignature {
+			t.Errorf("kind %d, forged: %v", kindOf(index), err)
+		}
+	}
+}
+
+// forge spoils the newest signature of a transaction, or of what it carries.
+func forge(tx *wire.Tx) {
+	switch p, err := record.Decode(tx.Payload); {
+	case !tx.Carries():
+		tx.Signature[40] ^= 1
+	case tx.Family == record.Name && err == nil:
+		tx.Payload[len(p.Paid)] ^= 1 // the commit begins at 1 and ends with its signature
+	default:
+		tx.Payload[len(tx.Payload)-1] ^= 1
 	}
 }
 
@@ -63,6 +160,9 @@ func TestFactsSayWhatIsProvedAndWhatIsNot(t *testing.T) {
 		{c.ordered(3, 2, 8), []string{"signed block 8, whose history"}, []string{"Executing it"}},
 		{c.executed(3, 2, 6, 6), []string{"Executing it succeeded", "11 entry credits", "is recorded in chain"}, []string{"Not proved"}},
 		{c.executed(3, 1, 6, 6), []string{"refused with ErrChainExists"}, []string{"succeeded", "is recorded"}},
+		{c.executed(5, 5, 8, 8), []string{"Nobody signed it", "is recorded in chain"}, []string{"signed by"}},
+		{c.executed(5, 4, 8, 8), []string{"commit of 1 entry credits", "signed by"}, []string{"is recorded in chain"}},
+		{c.ordered(5, 6, 8), []string{"carries the factoid transaction"}, []string{"entry"}},
 	} {
 		facts := strings.Join(mustVerify(t, c, x.r).Facts, "\n")
 		for _, w := range x.want {
@@ -276,7 +376,7 @@ func TestWellFormedLiesAreRefused(t *testing.T) {
 		"neighbouring transaction":       {func(r *receipt.Receipt) { r.Tx = c.txs[3][3] }, wire.ErrProof},
 		"neighbouring index":             {func(r *receipt.Receipt) { r.Index = 3 }, wire.ErrProof},
 		"index beyond the block":         {func(r *receipt.Receipt) { r.Index = 5 }, wire.ErrProof},
-		"signature of another payer":     {func(r *receipt.Receipt) { r.Tx = resigned(r.Tx, key(8)) }, wire.ErrBadSignature},
+		"forged signature":               {func(r *receipt.Receipt) { r.Tx = forged(r.Tx) }, wire.ErrBadSignature},
 		"neighbouring block":             {func(r *receipt.Receipt) { r.Header = wire.Marshal(c.headers[4]) }, wire.ErrProof},
 		"cover below the block":          {func(r *receipt.Receipt) { *r = *c.ordered(3, 2, 3); r.Cover = cover(c, 2); r.Seal = c.seal(2, 1, 2) }, wire.ErrProof},
 		"cover is the block":             {func(r *receipt.Receipt) { *r = *c.ordered(3, 2, 3); r.Cover = cover(c, 3) }, wire.ErrProof},
@@ -423,12 +523,12 @@ func cover(c *chain, h uint64) *receipt.Cover {
 	return &receipt.Cover{Header: wire.Marshal(c.headers[h]), Path: c.historyPath(min(h, 1), h)}
 }
 
-func resigned(b []byte, k wire.PrivateKey) []byte {
+func forged(b []byte) []byte {
 	tx, err := wire.DecodeTx(b)
 	if err != nil {
 		panic(err)
 	}
-	tx.Signature = k.Sign(tx.ID())
+	forge(tx)
 	return tx.Bytes()
 }
 

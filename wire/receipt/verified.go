@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"cloister/wire"
-	"cloister/wire/record"
 )
 
 // Kind says how much a receipt proves.
@@ -19,18 +18,25 @@ const (
 
 // Verified is what a receipt proved.
 type Verified struct {
-	Kind    Kind           `json:"kind"`
-	ChainID wire.Hash      `json:"chain_id"`
-	TxID    wire.Hash      `json:"tx_id"`
-	Height  uint64         `json:"height"`
-	Block   wire.Hash      `json:"block"`   // header hash
-	TimeMs  uint64         `json:"time_ms"` // block time
-	Index   uint32         `json:"index"`   // within the block
-	Payer   wire.PublicKey `json:"payer"`
-	Address string         `json:"address"` // of the payer
-	Family  string         `json:"family"`
-	// Entry is set for payloads of family record.
+	Kind    Kind      `json:"kind"`
+	ChainID wire.Hash `json:"chain_id"`
+	TxID    wire.Hash `json:"tx_id"`
+	Height  uint64    `json:"height"`
+	Block   wire.Hash `json:"block"`   // header hash
+	TimeMs  uint64    `json:"time_ms"` // block time
+	Index   uint32    `json:"index"`   // within the block
+	Family  string    `json:"family"`
+	// Signers are whose signatures were checked: the payer's, or those of the
+	// message that the transaction carries, in its order. A reveal has none.
+	Signers []wire.PublicKey `json:"signers"`
+	// Payer and Address are those of the first of them, who pays alone unless
+	// it is a factoid transaction with more inputs; nil and empty for a reveal.
+	Payer   *wire.PublicKey `json:"payer"`
+	Address string          `json:"address"`
+	// Entry is set for what shows an entry: a reveal, and a pair.
 	Entry *Entry `json:"entry"`
+	// Commit is set for what pays for an entry: a commit, and a pair.
+	Commit *Commit `json:"commit"`
 	// Result is set in an executed receipt.
 	Result *Result `json:"result"`
 	// SealedHeight is the height of the header that was signed, by Signatures
@@ -51,6 +57,15 @@ type Entry struct {
 	Recorded bool `json:"recorded"`
 }
 
+// Commit is a payment for an entry by its hash, as a record transaction asks to make it.
+type Commit struct {
+	TXID    wire.Hash `json:"txid"` // Factom's name of it: SHA-256 of the signed part
+	Entry   wire.Hash `json:"entry"`
+	Chain   bool      `json:"chain"` // pays for a new chain with its first entry
+	Credits uint64    `json:"credits"`
+	TimeMs  uint64    `json:"time_ms"` // the signer's clock
+}
+
 // Result is what execution did.
 type Result struct {
 	Code    wire.Code `json:"code"`
@@ -68,14 +83,17 @@ func (v *Verified) say(format string, args ...any) {
 }
 
 // describe says what an ordered receipt proved.
-func describe(c *checker, r *Receipt, tx *wire.Tx) *Verified {
+func describe(c *checker, r *Receipt, tx *wire.Tx, m *message) *Verified {
 	v := &Verified{
 		Kind: Ordered, ChainID: c.chain, TxID: tx.ID(),
 		Height: c.block.Height, Block: c.blockHash, TimeMs: c.block.TimeMs, Index: r.Index,
-		Payer: tx.Payer, Address: wire.FactoidAddress(wire.AccountOf(tx.Payer)), Family: tx.Family,
+		Family: tx.Family, Signers: m.signers(), Entry: m.entry(), Commit: m.commit(),
 		SealedHeight: c.sealed.Height, Signatures: c.signatures, Voters: c.voters, Policy: r.Policy,
 	}
-	v.say("Transaction %s of family %q was signed by %s.", v.TxID, v.Family, v.Address)
+	if len(v.Signers) > 0 {
+		v.Payer, v.Address = &v.Signers[0], wire.FactoidAddress(wire.AccountOf(v.Signers[0]))
+	}
+	v.say("%s", m.what(tx))
 	v.say("It stands at position %d of block %d (%s) of chain %q (%s), with block time %s.",
 		v.Index, v.Height, v.Block, c.genesis.Name, v.ChainID, time.UnixMilli(int64(v.TimeMs)).UTC().Format("2006-01-02 15:04:05.000 UTC"))
 	if v.SealedHeight == v.Height {
@@ -84,11 +102,6 @@ func describe(c *checker, r *Receipt, tx *wire.Tx) *Verified {
 		v.say("%d of %d voters signed block %d, whose history holds that block.", v.Signatures, v.Voters, v.SealedHeight)
 	}
 	v.say("%s", meaning(r.Policy))
-	if tx.Family == record.Name {
-		if p, err := record.Decode(tx.Payload); err == nil {
-			v.Entry = &Entry{Chain: p.Entry.ChainID, Hash: p.Hash()}
-		}
-	}
 	if r.Execution == nil {
 		v.say("Not proved: what executing it did. Its family may have refused it; an executed receipt tells.")
 	}

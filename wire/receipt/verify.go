@@ -9,8 +9,8 @@ import (
 
 // Verify checks every byte of a receipt against the genesis and says what it
 // proves. Errors carry ErrForeignChain when the receipt is of another chain,
-// ErrSealInvalid when the seal does not hold, ErrBadSignature when the payer's
-// does not, else ErrProof.
+// ErrSealInvalid when the seal does not hold, ErrBadSignature when a signature of
+// the transaction or of the message it carries does not, else ErrProof.
 func Verify(r *Receipt, g *wire.Genesis, rules wire.SealRules) (*Verified, error) {
 	switch {
 	case r.Version != Version:
@@ -27,11 +27,11 @@ func Verify(r *Receipt, g *wire.Genesis, rules wire.SealRules) (*Verified, error
 	if err := c.trust(r); err != nil {
 		return nil, err
 	}
-	tx, err := c.transaction(r)
+	tx, m, err := c.transaction(r)
 	if err != nil {
 		return nil, err
 	}
-	v := describe(c, r, tx)
+	v := describe(c, r, tx, m)
 	if r.Execution == nil {
 		return v, nil
 	}
@@ -136,20 +136,22 @@ func (c *checker) covered(what string, h *wire.Header, hash wire.Hash, path []wi
 }
 
 // transaction checks the transaction and its place in the block.
-func (c *checker) transaction(r *Receipt) (*wire.Tx, error) {
+func (c *checker) transaction(r *Receipt) (*wire.Tx, *message, error) {
 	tx, err := wire.DecodeTx(r.Tx)
 	switch {
 	case err != nil:
-		return nil, wire.Faultf(wire.ErrProof, "%v", err)
+		return nil, nil, wire.Faultf(wire.ErrProof, "%v", err)
 	case tx.ChainID != c.chain:
-		return nil, wire.Faultf(wire.ErrForeignChain, "the transaction was signed for chain %s", tx.ChainID)
-	case !tx.Payer.Verify(tx.ID(), tx.Signature):
-		return nil, wire.Faultf(wire.ErrBadSignature, "the payer did not sign transaction %s", tx.ID())
+		return nil, nil, wire.Faultf(wire.ErrForeignChain, "the transaction is one of chain %s", tx.ChainID)
+	}
+	m, err := open(tx)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := merkle.VerifyInclusion(merkle.LeafHash(r.Tx), uint64(r.Index), uint64(c.block.TxCount), r.TxPath, c.block.TxRoot); err != nil {
-		return nil, wire.Faultf(wire.ErrProof, "transaction %d of height %d: %v", r.Index, c.block.Height, err)
+		return nil, nil, wire.Faultf(wire.ErrProof, "transaction %d of height %d: %v", r.Index, c.block.Height, err)
 	}
-	return tx, nil
+	return tx, m, nil
 }
 
 // result checks the way from a header that commits to execution down to the

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"encoding/binary"
+
 	"cloister/wire"
 	"cloister/wire/factom"
 )
@@ -8,55 +10,144 @@ import (
 // Name is the family's name in transactions.
 const Name = "record"
 
-// Kinds, the first byte of a payload; the entry's bytes follow.
+// Kinds, the first byte of a payload. All but KindSign carry their own
+// signatures (wire.Carry); what follows the byte is in Factom's layouts.
 const (
-	KindCreateChain byte = 1
-	KindAddEntry    byte = 2
+	KindCommit    byte = 1 // entry commit (136) or chain commit (200)
+	KindReveal    byte = 2 // entry
+	KindEntryPair byte = 3 // entry commit ‖ entry
+	KindChainPair byte = 4 // chain commit ‖ first entry
+	KindSign      byte = 5 // directory height (4) ‖ signature (64): a server's word for a directory block
 )
 
-// ChainCreation is what creating a chain costs on top of its first entry, in credits.
-const ChainCreation = 10
+// Commit makes the payload of a commit's bytes.
+func Commit(commit []byte) []byte { return payload(KindCommit, commit) }
 
-// CreateChain makes the payload that creates a chain with its first entry.
-func CreateChain(entry []byte) []byte { return append([]byte{KindCreateChain}, entry...) }
+// Reveal makes the payload of an entry's bytes.
+func Reveal(entry []byte) []byte { return payload(KindReveal, entry) }
 
-// AddEntry makes the payload that adds an entry to an existing chain.
-func AddEntry(entry []byte) []byte { return append([]byte{KindAddEntry}, entry...) }
-
-// Payload is a decoded payload. Bytes and Entry alias the payload.
-type Payload struct {
-	Kind  byte
-	Bytes []byte // the entry as hashed
-	Entry *factom.Entry
-}
-
-// Decode reads a payload strictly, including the chain id rule of a first entry.
-func Decode(payload []byte) (*Payload, error) {
-	if len(payload) == 0 || (payload[0] != KindCreateChain && payload[0] != KindAddEntry) {
-		return nil, wire.Faultf(wire.ErrMalformed, "record payload must start with kind 1 (create chain) or 2 (add entry)")
-	}
-	e, err := factom.ParseEntry(payload[1:])
+// CreateChain makes the payload that pays for a chain and creates it with its
+// first entry. timeMs is the signer's time, Unix milliseconds: one key pays at
+// most once with one time.
+func CreateChain(entry []byte, timeMs uint64, key wire.PrivateKey) ([]byte, error) {
+	c, err := factom.NewChainCommit(entry, timeMs, key)
 	if err != nil {
 		return nil, err
 	}
-	if payload[0] == KindCreateChain && e.ChainID != factom.ChainID(e.ExtIDs) {
-		return nil, wire.Faultf(wire.ErrWrongChainID, "chain id %s is not the one its external ids hash to", e.ChainID)
-	}
-	return &Payload{Kind: payload[0], Bytes: payload[1:], Entry: e}, nil
+	return payload(KindChainPair, c.Bytes(), entry), nil
 }
 
-// Cost is the price in entry credits: one for each KiB begun, at least one,
-// and ten more for a new chain.
-func (p *Payload) Cost() uint64 {
-	credits := uint64(max(1, (factom.PayloadSize(p.Bytes)+1023)/1024))
-	if p.Kind == KindCreateChain {
-		credits += ChainCreation
+// AddEntry makes the payload that pays for an entry and adds it to its chain;
+// timeMs as with CreateChain.
+func AddEntry(entry []byte, timeMs uint64, key wire.PrivateKey) ([]byte, error) {
+	c, err := factom.NewEntryCommit(entry, timeMs, key)
+	if err != nil {
+		return nil, err
 	}
-	return credits
+	return payload(KindEntryPair, c.Bytes(), entry), nil
 }
 
-// Hash is the entry's hash.
-func (p *Payload) Hash() wire.Hash { return factom.EntryHash(p.Bytes) }
+// SignDirectory makes the payload with which a validator vouches for a directory
+// block; its transaction is signed by the validator's identity key. header is
+// the block's first 113 bytes.
+func SignDirectory(height uint32, header []byte, key wire.PrivateKey) []byte {
+	sig := key.SignMessage(header)
+	return payload(KindSign, binary.BigEndian.AppendUint32(nil, height), sig[:])
+}
+
+func payload(kind byte, parts ...[]byte) []byte {
+	b := []byte{kind}
+	for _, p := range parts {
+		b = append(b, p...)
+	}
+	return b
+}
+
+// Payload is a decoded payload. It aliases the payload's bytes.
+type Payload struct {
+	Kind   byte
+	Commit *factom.Commit // of commits and pairs
+	Paid   []byte         // the commit's bytes
+	Entry  *factom.Entry  // of reveals and pairs
+	Bytes  []byte         // the entry as hashed
+	Hash   wire.Hash      // the entry's
+	Sign   *Signature     // of KindSign
+}
+
+// Signature is a validator's word for a directory block.
+type Signature struct {
+	Height    uint32
+	Signature wire.Signature // over the block's header
+}
+
+// Decode reads a payload strictly. A pair's halves have to belong together: the
+// commit pays for this entry, enough of it, and for a chain of this name.
+func Decode(payload []byte) (*Payload, error) {
+	if len(payload) == 0 || payload[0] < KindCommit || payload[0] > KindSign {
+		return nil, wire.Faultf(wire.ErrMalformed, "a record payload starts with its kind, 1 to 5")
+	}
+	p := &Payload{Kind: payload[0]}
+	if err := p.read(payload[1:]); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Payload) read(b []byte) error {
+	switch p.Kind {
+	case KindCommit:
+		return p.readCommit(b)
+	case KindReveal:
+		return p.readEntry(b)
+	case KindEntryPair:
+		return p.readPair(b, factom.EntryCommitSize)
+	case KindChainPair:
+		return p.readPair(b, factom.ChainCommitSize)
+	}
+	return p.readSign(b)
+}
+
+// readPair reads a commit of size bytes and the entry behind it.
+func (p *Payload) readPair(b []byte, size int) error {
+	if len(b) < size {
+		return wire.Faultf(wire.ErrCommitMalformed, "a pair begins with a commit of %d bytes, this has %d", size, len(b))
+	}
+	if err := p.readCommit(b[:size]); err != nil {
+		return err
+	}
+	if err := p.readEntry(b[size:]); err != nil {
+		return err
+	}
+	return p.PaidBy(p.Commit)
+}
+
+func (p *Payload) readCommit(b []byte) (err error) {
+	p.Paid = b
+	p.Commit, err = factom.ParseCommit(b)
+	return err
+}
+
+func (p *Payload) readEntry(b []byte) (err error) {
+	if p.Entry, err = factom.ParseEntry(b); err != nil {
+		return err
+	}
+	p.Bytes, p.Hash = b, factom.EntryHash(b)
+	return nil
+}
+
+func (p *Payload) readSign(b []byte) error {
+	if len(b) != 4+64 {
+		return wire.Faultf(wire.ErrMalformed, "a signature of a directory block has 68 bytes, this %d", len(b))
+	}
+	p.Sign = &Signature{binary.BigEndian.Uint32(b), wire.Signature(b[4:])}
+	return nil
+}
+
+// / PaidBy says why a commit does not pay for this entry, nil if it does: see
+// factom.Commit.Covers.
+func (p *Payload) PaidBy(c *factom.Commit) error {
+	return c.CoversParsed(p.Entry, p.Hash, factom.EntryCost(p.Bytes))
+}
 
 // Leaf is what the data layer's tree (Header.DataRoot) holds per entry.
 func Leaf(chain, entry wire.Hash) []byte { return append(append([]byte{}, chain[:]...), entry[:]...) }

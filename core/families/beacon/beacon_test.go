@@ -269,8 +269,8 @@ func TestUnregisteredAndBarredVotersAreRefused(t *testing.T) {
 	barred := rosterOf(w.voters...)
 	barred.Nodes[1].Barred = wire.ErrNodeExpired
 	barred.Set.Members[0].Role = wire.Learner
-	w.OK(w.rosterIs(barred), w.Buy(ledgertest.Alice, 100*ledgertest.Rate, ledgertest.Account(w.voters[0].key)),
-		w.Buy(ledgertest.Alice, 100*ledgertest.Rate, ledgertest.Account(w.voters[1].key)))
+	w.OK(w.rosterIs(barred), w.Buy(ledgertest.Alice, 100*ledgertest.Rate, w.voters[0].key.Public()),
+		w.Buy(ledgertest.Alice, 100*ledgertest.Rate, w.voters[1].key.Public()))
 	w.refused(w.prove(w.voters[0]), wire.ErrNotVoter)
 	w.refused(w.prove(w.voters[1]), wire.ErrNotVoter)
 }

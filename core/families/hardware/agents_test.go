@@ -53,7 +53,7 @@ func newAgents(t testing.TB, n int, edit ...func(*hardware.Genesis)) *agents {
 		v.id = c.id()
 		a.verifiers = append(a.verifiers, v)
 		a.testees[v.id], a.owners[v.id] = c, v.owner
-		a.OK(a.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(v.owner)), a.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(v.owner)))
+		a.OK(a.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(v.owner)), a.Buy(ledgertest.Alice, 1<<30, v.owner.Public()))
 		a.OK(a.send(v.owner, &public.JoinPlatform{Evidence: c.show(c.claims(a.world, evidence.Register))}),
 			a.send(v.owner, &public.Deposit{Amount: 1 << 30}))
 	}

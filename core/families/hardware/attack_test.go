@@ -244,7 +244,7 @@ func TestJoiningIsRefusedForWhatIsWrongWithIt(t *testing.T) {
 	w.refused(ledgertest.Carol, p, wire.ErrKeyPoP) // made for another owner
 	pauper := newChip(0)
 	pauper.owner = ledgertest.Key(99)
-	w.OK(w.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(pauper.owner)))
+	w.OK(w.Buy(ledgertest.Alice, 1<<30, pauper.owner.Public()))
 	w.refused(pauper.owner, pauper.join(w.chainID()), wire.ErrGas)
 	w.settled()
 }

@@ -104,7 +104,7 @@ func TestAMajorityThatPassedABadDeviceIsSlashedAndTheDisputerRewarded(t *testing
 	}
 	credit := w.credit(c.id)
 	// The disputer is the honest verifier's owner, who needs gas for the bond.
-	w.OK(w.Transfer(ledgertest.Alice, 1<<30, ledgertest.Account(honest.owner)), w.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(honest.owner)))
+	w.OK(w.Transfer(ledgertest.Alice, 1<<30, ledgertest.Account(honest.owner)), w.Buy(ledgertest.Alice, 1<<30, honest.owner.Public()))
 	w.refused(ledgertest.Carol, &public.Dispute{Task: task, Evidence: p.Evidence, Device: honest.id}, wire.ErrNotOwner)
 	w.OK(w.send(honest.owner, &public.Dispute{Task: task, Evidence: p.Evidence, Device: honest.id}))
 	if got := w.status(c.id); got != public.Suspended {

@@ -172,7 +172,7 @@ func TestANodeStandsAndFallsWithItsDevice(t *testing.T) {
 		t.Fatalf("in that block: %+v", n)
 	}
 	w.handOver()
-	w.OK(w.Buy(ledgertest.Alice, 1000*ledgertest.Rate, ledgertest.Account(b.key)))
+	w.OK(w.Buy(ledgertest.Alice, 1000*ledgertest.Rate, b.key.Public()))
 	w.OK(w.retire(b.key, b))
 	b.restart()
 	w.refused(w.attested(b, platforms[1], v.program), wire.ErrDeviceStatus)

@@ -97,7 +97,7 @@ func TestOnlyAVoterInGoodStandingPromotes(t *testing.T) {
 	w.OK(w.admit(k, wire.Voter))
 	w.OK(w.revoke(w.Founders[3]))                                       // barred, and a member until the handover
 	w.refused(w.promote(w.Founders[3], k), wire.ErrInsufficientCredits) // no free ride any more
-	w.OK(w.Buy(ledgertest.Alice, 10*ledgertest.Rate, ledgertest.Account(w.Founders[3].key)))
+	w.OK(w.Buy(ledgertest.Alice, 10*ledgertest.Rate, w.Founders[3].key.Public()))
 	w.refused(w.promote(w.Founders[3], k), wire.ErrNotVoter)
 	w.handOver()
 	w.refused(w.Tx(ledgertest.Alice, public.Name, (&public.Promote{Node: k.id()}).Bytes()), wire.ErrNotVoter)

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -10,22 +9,14 @@ import (
 	"cloister/wire/token"
 )
 
-// MaxRate bounds the price of an entry credit in factoshis, so that no fee can
-// overflow: a fee is below 4096 rates.
-const MaxRate = token.MaxAmount / 4096
-
 // Genesis implements ledger.Family; params is a token.Params.
 func (Family) Genesis(st ledger.State, params json.RawMessage) error {
-	var p token.Params
-	dec := json.NewDecoder(bytes.NewReader(params))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
-		return fmt.Errorf("parameters: %w", err)
-	}
-	if p.Rate == 0 || p.Rate > MaxRate {
-		return fmt.Errorf("rate must be 1 to %d factoshis per entry credit", uint64(MaxRate))
+	p, err := token.ParseParams(params)
+	if err != nil {
+		return err
 	}
 	s := token.Supply{Rate: p.Rate}
+	var first opening
 	seen := map[wire.Account]bool{}
 	for _, a := range p.Allocations {
 		account, err := wire.ParseAccount(a.Address)
@@ -42,6 +33,15 @@ func (Family) Genesis(st ledger.State, params json.RawMessage) error {
 		s.Credits += a.Credits
 		b := token.Balance{Factoshis: a.Factoshis, Credits: a.Credits}
 		if err := ledger.Save(st, token.BalanceKey(account), b); err != nil {
+			return err
+		}
+		first.note(a, account)
+	}
+	if err := first.save(st); err != nil {
+		return err
+	}
+	if p.Coinbase != nil {
+		if err := ledger.Save(st.Aside(), coinbaseKey, *p.Coinbase); err != nil {
 			return err
 		}
 	}

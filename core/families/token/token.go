@@ -3,90 +3,182 @@ package token
 import (
 	"fmt"
 
+	"cloister/core/families/record/directory"
 	"cloister/core/ledger"
 	"cloister/wire"
+	"cloister/wire/factom"
+	"cloister/wire/record"
 	"cloister/wire/token"
 )
 
-// Family implements ledger.Family and ledger.Charger.
+// WindowMs is how far a message's own time may be from the opening of the period
+// that orders it, in ms.
+const WindowMs = 12 * 60 * 60 * 1000
+
+// Family implements ledger.Family, ledger.Charger, ledger.Carrier and
+// ledger.Governed.
 type Family struct{}
 
-var _ ledger.Charger = Family{}
+var (
+	_ ledger.Charger  = Family{}
+	_ ledger.Carrier  = Family{}
+	_ ledger.Governed = Family{}
+)
 
 // Name implements ledger.Family.
 func (Family) Name() string { return token.Name }
 
-// Check implements ledger.Family; the payload is a *token.Payload.
-func (Family) Check(tx *wire.Tx) (any, error) { return token.Decode(tx.Payload) }
-
-// Price is the fee, burnt from the payer's factoids.
-func (Family) Price(c *ledger.Call) (ledger.Price, error) {
-	s, err := supply(c.State(token.Name))
-	if err != nil {
-		return ledger.Price{}, err
-	}
-	return ledger.Price{Fee: c.Payload.(*token.Payload).Fee(s.Rate, c.Size)}, nil
+// transfer is a checked payload.
+type transfer struct {
+	*factom.Transaction
+	bytes []byte
+	txid  wire.Hash
 }
 
-// Admit refuses what the payer cannot cover, or what buys nothing.
+// Check implements ledger.Family: the payload is one factoid transaction.
+func (Family) Check(tx *wire.Tx) (any, error) {
+	t, rest, err := factom.ParseTransaction(tx.Payload)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(rest) > 0:
+		return nil, wire.Faultf(wire.ErrTransactionMalformed, "%d bytes follow the transaction", len(rest))
+	}
+	return &transfer{t, tx.Payload, t.TXID()}, nil
+}
+
+// Signed implements ledger.Carrier.
+func (Family) Signed(payload any) ([]wire.Signed, bool) {
+	return payload.(*transfer).Transaction.Signed(), true
+}
+
+// Price is nothing: the fee is part of the transaction.
+func (Family) Price(*ledger.Call) (ledger.Price, error) { return ledger.Price{}, nil }
+
+// Admit implements ledger.Family.
 func (Family) Admit(c *ledger.Call) error {
-	st, p := c.State(token.Name), c.Payload.(*token.Payload)
-	payer, err := balance(st, c.Payer)
-	if err != nil {
-		return err
-	}
-	s, err := supply(st)
-	if err != nil {
-		return err
-	}
-	if err := worthACredit(p, s.Rate); err != nil {
-		return err
-	}
-	return covered(payer, p)
+	_, err := judge(c)
+	return err
 }
 
-// Execute takes the sum of all outputs from the payer and gives them out. What
-// is paid for credits is burnt, with the remainder that buys no whole one.
+// Execute carries the transaction out. The output is its TXID.
 func (Family) Execute(c *ledger.Call) ([]byte, error) {
-	st, p := c.State(token.Name), c.Payload.(*token.Payload)
-	payer, err := balance(st, c.Payer)
+	p := c.Payload.(*transfer)
+	supply, err := judge(c)
 	if err != nil {
 		return nil, err
 	}
+	st := c.State(token.Name)
+	// Inputs before outputs: an output may go to an input's account.
+	for i := range p.Inputs {
+		if err := take(st, wire.Account(p.Inputs[i].Address), p.Inputs[i].Amount); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.Outputs {
+		if err := give(st, wire.Account(p.Outputs[i].Address), p.Outputs[i].Amount, 0); err != nil {
+			return nil, err
+		}
+	}
+	period, recorded, err := directory.Current(c.State(record.Name), c.TimeMs)
+	if err != nil {
+		return nil, err
+	}
+	if recorded {
+		if err := period.AddFactoid(c.State(record.Name), c.Height, p.bytes); err != nil {
+			return nil, err
+		}
+	}
+	for i := range p.ECOutputs {
+		out := &p.ECOutputs[i]
+		bought := out.Amount / supply.Rate
+		if err := give(st, wire.AccountOf(wire.PublicKey(out.Address)), 0, bought); err != nil {
+			return nil, err
+		}
+		supply.Credits += bought
+		if !recorded {
+			continue
+		}
+		increase := &factom.BalanceIncrease{Key: wire.PublicKey(out.Address), TXID: p.txid, Index: uint64(i), Credits: bought}
+		if err := period.AddCredit(c.State(record.Name), c.Height, factom.IncreaseObject(increase)); err != nil {
+			return nil, err
+		}
+	}
+	// What inputs exceed outputs by is burnt, whether or not the fee was less.
+	burnt := p.TotalInputs() - p.TotalOutputs()
+	supply.Factoshis -= burnt
+	supply.Burnt += burnt
+	c.Charged(ledger.Price{Fee: burnt - p.TotalECOutputs()})
+	return p.txid[:], ledger.Save(st, token.SupplyKey, supply)
+}
+
+// judge says why a transaction has no effect, cheap questions first, and gives
+// the supply.
+func judge(c *ledger.Call) (token.Supply, error) {
+	p, st := c.Payload.(*transfer), c.State(token.Name)
 	s, err := supply(st)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	if err := worthACredit(p, s.Rate); err != nil {
-		return nil, err
+	if err := timely(c, p.TimestampMs); err != nil {
+		return s, err
 	}
-	if err := covered(payer, p); err != nil {
-		return nil, err
+	// It names its inputs, so nobody else's transaction has this id. Whoever sends
+	// it again learns first that it arrived.
+	fresh, err := c.Once(p.txid, p.TimestampMs+2*WindowMs)
+	if err == nil && !fresh {
+		err = wire.Faultf(wire.ErrReplayed, "factoid transaction %s", p.txid)
 	}
-	total, _ := p.Total()
-	payer.Factoshis -= total
-	// Saved before any output is looked at: an output may go to the payer.
-	if err := ledger.Save(st, token.BalanceKey(c.Payer), payer); err != nil {
-		return nil, err
+	if err != nil {
+		return s, err
 	}
-	for _, o := range p.Transfers {
-		if err := give(st, o.To, o.Amount, 0); err != nil {
-			return nil, err
+	// No sum overflows: each is at most MaxAmount, half of what a uint64 holds.
+	out := p.TotalOutputs() + p.TotalECOutputs()
+	if fee := p.Fee(s.Rate); p.TotalInputs() < out || p.TotalInputs()-out < fee {
+		return s, wire.Faultf(wire.ErrFeeTooLow, "inputs are %d factoshis; outputs are %d and the fee is %d at rate %d",
+			p.TotalInputs(), out, fee, s.Rate)
+	}
+	return s, covered(st, p.Inputs)
+}
+
+// timely checks a message's own time against the period that orders it.
+func timely(c *ledger.Call, timeMs uint64) error {
+	opened := c.TimeMs
+	period, recorded, err := directory.Current(c.State(record.Name), c.TimeMs)
+	if err != nil {
+		return err
+	}
+	if recorded {
+		opened = period.OpenedMs
+	}
+	return Window(timeMs, opened)
+}
+
+// Window checks that a message's own time is within WindowMs of the opening of
+// the period that orders it.
+func Window(timeMs, openedMs uint64) error {
+	if timeMs+WindowMs < openedMs || timeMs > openedMs+WindowMs {
+		return wire.Faultf(wire.ErrOutsideWindow, "the message's time is %d, the period began at %d", timeMs, openedMs)
+	}
+	return nil
+}
+
+// covered checks that each account has what all inputs together take from it.
+func covered(st ledger.State, inputs []factom.TransAddress) error {
+	sums := make(map[wire.Hash]uint64, len(inputs))
+	for i := range inputs { // in order, so that every node refuses for the same one
+		in := &inputs[i]
+		sums[in.Address] += in.Amount
+		b, err := balance(st, wire.Account(in.Address))
+		if err != nil {
+			return err
+		}
+		if sums[in.Address] > b.Factoshis {
+			return wire.Faultf(wire.ErrInsufficientFunds, "inputs take %d factoshis from %s, which has %d",
+				sums[in.Address], wire.FactoidAddress(wire.Account(in.Address)), b.Factoshis)
 		}
 	}
-	for _, o := range p.Credits {
-		bought := o.Amount / s.Rate
-		if err := give(st, o.To, 0, bought); err != nil {
-			return nil, err
-		}
-		s.Factoshis -= o.Amount
-		s.Burnt += o.Amount
-		s.Credits += bought
-	}
-	if len(p.Credits) == 0 {
-		return nil, nil
-	}
-	return nil, ledger.Save(st, token.SupplyKey, s)
+	return nil
 }
 
 // Charge implements ledger.Charger.
@@ -117,6 +209,15 @@ func (Family) Charge(st ledger.State, payer wire.Account, p ledger.Price) error 
 	return ledger.Save(st, token.SupplyKey, s)
 }
 
+// Affords refuses with ErrInsufficientCredits what Charge would.
+func Affords(st ledger.State, payer wire.Account, credits uint64) error {
+	b, err := balance(st, payer)
+	if err == nil && b.Credits < credits {
+		err = wire.Faultf(wire.ErrInsufficientCredits, "it costs %d entry credits, the payer has %d", credits, b.Credits)
+	}
+	return err
+}
+
 func balance(st ledger.State, a wire.Account) (token.Balance, error) {
 	b, _, err := ledger.Load[token.Balance](st, token.BalanceKey(a))
 	return b, err
@@ -130,24 +231,16 @@ func supply(st ledger.State) (token.Supply, error) {
 	return s, err
 }
 
-// covered checks that the payer has what the outputs give out; the fee is
-// already paid.
-func covered(payer token.Balance, p *token.Payload) error {
-	if total, _ := p.Total(); total > payer.Factoshis {
-		return wire.Faultf(wire.ErrInsufficientFunds, "outputs are %d factoshis, the payer has %d after the fee", total, payer.Factoshis)
+func take(st ledger.State, from wire.Account, factoshis uint64) error {
+	b, err := balance(st, from)
+	if err != nil {
+		return err
 	}
-	return nil
-}
-
-// worthACredit refuses purchases that would burn money for nothing. In factomd
-// they are legal; nobody can want one.
-func worthACredit(p *token.Payload, rate uint64) error {
-	for _, o := range p.Credits {
-		if o.Amount < rate {
-			return wire.Faultf(wire.ErrBadAmount, "%d factoshis buy no entry credit, one costs %d", o.Amount, rate)
-		}
+	if b.Factoshis < factoshis {
+		return fmt.Errorf("token: %d factoshis are taken from an account that has %d", factoshis, b.Factoshis)
 	}
-	return nil
+	b.Factoshis -= factoshis
+	return ledger.Save(st, token.BalanceKey(from), b)
 }
 
 func give(st ledger.State, to wire.Account, factoshis, credits uint64) error {

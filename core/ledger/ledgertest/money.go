@@ -71,17 +71,39 @@ func Genesis() *wire.Genesis { return GenesisOf(Money(), wire.FamilyGenesis{Name
 
 // Transfer pays an amount of factoshis to each account.
 func (c *Chain) Transfer(from wire.PrivateKey, amount uint64, to ...wire.Account) *wire.Tx {
-	var p token.Payload
-	for _, a := range to {
-		p.Transfers = append(p.Transfers, token.Output{To: a, Amount: amount})
+	c.Helper()
+	outputs := make([]token.Output, len(to))
+	for i, a := range to {
+		outputs[i] = token.Output{To: a, Amount: amount}
 	}
-	return c.Tx(from, token.Name, p.Bytes())
+	return c.Pay(from, outputs, nil)
 }
 
 // Buy buys entry credits for an amount of factoshis.
-func (c *Chain) Buy(from wire.PrivateKey, amount uint64, to wire.Account) *wire.Tx {
-	p := token.Payload{Credits: []token.Output{{To: to, Amount: amount}}}
-	return c.Tx(from, token.Name, p.Bytes())
+func (c *Chain) Buy(from wire.PrivateKey, amount uint64, to wire.PublicKey) *wire.Tx {
+	c.Helper()
+	return c.Pay(from, nil, []token.Purchase{{For: to, Amount: amount}})
+}
+
+// Pay makes a factoid transaction with the exact fee.
+func (c *Chain) Pay(from wire.PrivateKey, outputs []token.Output, purchases []token.Purchase) *wire.Tx {
+	c.Helper()
+	t, err := token.Pay(from, c.Stamp(), Rate, outputs, purchases)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.Carry(token.Name, t.Bytes())
+}
+
+// Carry makes the transaction that carries a message with its own signatures.
+func (c *Chain) Carry(family string, payload []byte) *wire.Tx {
+	return wire.Carry(c.Genesis.ChainID(), family, payload)
+}
+
+// Stamp is a time for a message: no two calls give the same.
+func (c *Chain) Stamp() uint64 {
+	c.nonce++
+	return c.NextMs() + c.nonce
 }
 
 // Balance is a key's.
@@ -113,10 +135,31 @@ func Entry(chain wire.Hash, extID, content string) []byte {
 
 // CreateChain creates ChainID(name).
 func (c *Chain) CreateChain(k wire.PrivateKey, name string) *wire.Tx {
-	return c.Tx(k, record.Name, record.CreateChain(Entry(ChainID(name), name, "first")))
+	c.Helper()
+	return c.record(record.CreateChain(Entry(ChainID(name), name, "first"), c.Stamp(), k))
 }
 
 // AddEntry adds to ChainID(name).
 func (c *Chain) AddEntry(k wire.PrivateKey, name, content string) *wire.Tx {
-	return c.Tx(k, record.Name, record.AddEntry(Entry(ChainID(name), "note", content)))
+	c.Helper()
+	return c.record(record.AddEntry(Entry(ChainID(name), "note", content), c.Stamp(), k))
+}
+
+// Halves pays for an entry of ChainID(name) and shows it, in two messages.
+func (c *Chain) Halves(k wire.PrivateKey, name, content string) (commit, reveal *wire.Tx) {
+	c.Helper()
+	e := Entry(ChainID(name), "note", content)
+	paid, err := factom.NewEntryCommit(e, c.Stamp(), k)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.Carry(record.Name, record.Commit(paid.Bytes())), c.Carry(record.Name, record.Reveal(e))
+}
+
+func (c *Chain) record(payload []byte, err error) *wire.Tx {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.Carry(record.Name, payload)
 }

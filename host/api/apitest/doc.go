@@ -4,7 +4,7 @@
 // and make it lie.
 //
 // It must never be linked into a program. It executes only what tests need:
-// entries without credits, and transfers that create what they pay.
+// entries that anybody can pay for, and transfers that create what they pay.
 //
 // Seals are written here from the specification and not by core's code, so a
 // client that accepts them agrees with a second author.

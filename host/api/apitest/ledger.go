@@ -6,10 +6,12 @@ import (
 
 	"cloister/host/archive"
 	"cloister/wire"
+	"cloister/wire/factom"
 	"cloister/wire/merkle"
 	"cloister/wire/query"
 	"cloister/wire/smt"
 	"cloister/wire/smt/smttest"
+	"cloister/wire/token"
 )
 
 // Ledger is a chain with its state. Safe for concurrent use.
@@ -27,6 +29,7 @@ type Ledger struct {
 	txs      map[wire.Hash]*archive.Transaction
 	chains   map[wire.Hash][]archive.Entry
 	firsts   map[wire.Hash]*archive.Entry // by entry hash
+	paid     map[wire.Hash]*factom.Commit // of entries not revealed yet, by entry hash
 	watchers map[int]func(archive.Appended)
 	watched  int
 	shown    uint64 // blocks up to it are visible to reads
@@ -58,7 +61,7 @@ func New(members int) *Ledger {
 			Families: []wire.FamilyGenesis{{Name: "token"}, {Name: "record"}},
 		},
 		pooled: map[wire.Hash]bool{}, state: map[string][]byte{}, txs: map[wire.Hash]*archive.Transaction{},
-		chains: map[wire.Hash][]archive.Entry{}, firsts: map[wire.Hash]*archive.Entry{},
+		chains: map[wire.Hash][]archive.Entry{}, firsts: map[wire.Hash]*archive.Entry{}, paid: map[wire.Hash]*factom.Commit{},
 		watchers: map[int]func(archive.Appended){},
 	}
 	for i := range members {
@@ -66,14 +69,15 @@ func New(members int) *Ledger {
 		l.Keys = append(l.Keys, k)
 		l.Genesis.Members = append(l.Genesis.Members, wire.GenesisMember{Name: string(rune('a' + i)), Key: k.Public()})
 	}
+	l.state[string(query.StateKey(token.Name, token.SupplyKey))] = wire.Marshal(token.Supply{Rate: Rate})
 	h := l.Genesis.Header()
 	hash := h.Hash()
 	l.history.Append(merkle.LeafHash(hash[:]))
 	l.results.Append(merkle.LeafHash(merkle.EmptyRoot[:]))
 	l.blocks = []*block{{
 		Block:  archive.Block{SealedHeader: archive.SealedHeader{Hash: hash, Header: wire.Marshal(h)}},
-		header: h, state: map[string][]byte{},
-		exec: wire.Exec{StateRoot: smt.Empty, ResultsRoot: l.results.Root()},
+		header: h, state: maps.Clone(l.state),
+		exec: wire.Exec{StateRoot: tree(l.state).Root(), ResultsRoot: l.results.Root()},
 	}}
 	return l
 }

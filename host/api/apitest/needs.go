@@ -39,7 +39,9 @@ func (l *Ledger) Submit(_ context.Context, txs [][]byte) ([]api.SubmitItem, erro
 		switch {
 		case tx.ChainID != l.Genesis.ChainID():
 			items[i].Code = wire.ErrWrongChain
-		case l.txs[id] != nil || l.pooled[id]:
+		case l.pooled[id] || l.txs[id] != nil && !(tx.Carries() && l.txs[id].Result.Code != wire.OK):
+			// What was refused may come again if it is a message with its own
+			// signatures: a reveal before its commit.
 			items[i].Code = wire.ErrReplayed
 		case l.admit != nil:
 			items[i].Code = l.admit(tx)

@@ -1,14 +1,13 @@
 package archivetest
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 
 	"cloister/gate"
 	"cloister/wire"
-	"cloister/wire/factom"
 	"cloister/wire/merkle"
-	"cloister/wire/record"
 )
 
 // Chain makes blocks one after the other.
@@ -25,17 +24,31 @@ type Chain struct {
 	nonce   uint64
 }
 
-// New begins a chain with the given number of members.
-func New(name string, members int) *Chain {
+// Parameters of these chains. Payer has Funds factoshis and as many credits.
+const (
+	Rate     = 1000
+	Funds    = 1_000_000_000_000
+	PeriodMs = 10_000 // the genesis stands at the beginning of a period
+)
+
+// New begins a chain with the given number of members. edit changes its genesis.
+func New(name string, members int, edit ...func(*wire.Genesis)) *Chain {
 	c := &Chain{Genesis: &wire.Genesis{
 		Version: 1, Name: name, TimeMs: 1_700_000_000_000, Engine: "raft", Restart: "trust-disk", TEE: "none",
-		Limits:   wire.DefaultLimits,
-		Families: []wire.FamilyGenesis{{Name: "token"}, {Name: "record"}},
+		Limits: wire.DefaultLimits,
+		Families: []wire.FamilyGenesis{
+			{Name: "token", Params: fmt.Appendf(nil, `{"rate":%d,"allocations":[{"address":%q,"factoshis":%d,"credits":%d}]}`,
+				Rate, wire.CreditAddress(Payer.Public()), uint64(Funds), uint64(Funds))},
+			{Name: "record", Params: fmt.Appendf(nil, `{"period_ms":%d}`, PeriodMs)},
+		},
 	}}
 	for i := range members {
 		k := wire.NewPrivateKey(wire.TH("test/member", []byte(name), wire.U64(uint64(i))))
 		c.keys = append(c.keys, k)
 		c.Genesis.Members = append(c.Genesis.Members, wire.GenesisMember{Name: fmt.Sprint("n", i+1), Key: k.Public()})
+	}
+	for _, change := range edit {
+		change(c.Genesis)
 	}
 	c.id, c.parent = c.Genesis.ChainID(), c.Genesis.Header()
 	hash := c.parent.Hash()
@@ -51,6 +64,8 @@ type Block struct {
 	Codes  []wire.Code // of the transactions; missing ones are OK
 	Sealed bool
 	Lag    uint64 // how far the execution it commits to is behind its parent
+	// AfterMs is its block time after that of its parent; 0 means 100.
+	AfterMs uint64
 }
 
 // Add makes the next block.
@@ -69,7 +84,7 @@ func (c *Chain) Add(b Block) *gate.Final {
 	}
 	executed := max(c.parent.ExecHeight, height-1-min(b.Lag, height-1))
 	h := *c.parent
-	h.Height, h.TimeMs, h.Parent = height, c.parent.TimeMs+100, c.parent.Hash()
+	h.Height, h.TimeMs, h.Parent = height, c.parent.TimeMs+cmp.Or(b.AfterMs, 100), c.parent.Hash()
 	h.Proposer = wire.NodeIDOf(c.keys[0].Public())
 	h.TxCount, h.TxRoot = uint32(len(txs)), txTree.Root()
 	h.ExecHeight, h.ExecRoot = executed, c.execs[executed].Root()
@@ -119,7 +134,7 @@ func verifySeal(set *wire.MemberSet, _ *wire.Header, hash wire.Hash, seal []byte
 	return nil
 }
 
-// Payer signs all transactions of these chains.
+// Payer signs all transactions and messages of these chains.
 var Payer = wire.NewPrivateKey(wire.TH("test/payer"))
 
 // Tx makes a signed transaction that no other call gives again.
@@ -131,27 +146,5 @@ func (c *Chain) Tx(family string, payload []byte) *wire.Tx {
 	return tx
 }
 
-// EntryChain is the id of the chain of entries with this name.
-func EntryChain(name string) wire.Hash { return factom.ChainID([][]byte{[]byte(name)}) }
-
-// CreateChain makes the transaction that creates a chain of entries.
-func (c *Chain) CreateChain(name string, content []byte) *wire.Tx {
-	return c.Tx(record.Name, record.CreateChain(entry(name, content)))
-}
-
-// AddEntry makes the transaction that adds an entry.
-func (c *Chain) AddEntry(name string, content []byte) *wire.Tx {
-	return c.Tx(record.Name, record.AddEntry(entry(name, content)))
-}
-
-// EntryHash is the hash of the entry CreateChain or AddEntry records.
-func EntryHash(name string, content []byte) wire.Hash { return factom.EntryHash(entry(name, content)) }
-
-func entry(name string, content []byte) []byte {
-	e := factom.Entry{ChainID: EntryChain(name), ExtIDs: [][]byte{[]byte(name)}, Content: content}
-	b, err := e.Marshal()
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
+// Key is the identity key of a member, counted from 0.
+func (c *Chain) Key(i int) wire.PrivateKey { return c.keys[i] }

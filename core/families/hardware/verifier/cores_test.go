@@ -82,7 +82,7 @@ func (n *network) restart(i int, boots uint64) {
 func (n *network) fund(i int) {
 	n.Helper()
 	account := n.cores[i].self.Account()
-	n.OK(n.Transfer(ledgertest.Alice, 100_000_000, account), n.Buy(ledgertest.Alice, 10_000_000, account))
+	n.OK(n.Transfer(ledgertest.Alice, 100_000_000, account), n.Buy(ledgertest.Alice, 10_000_000, n.cores[i].self.Key.Public()))
 }
 
 // look is what a core owes now.
@@ -192,6 +192,13 @@ func TestCoresKeepTheirDevicesAttested(t *testing.T) {
 		if !s.Revealed || s.Verdict != public.Pass || s.Device == n.cores[poor].platform.Device() {
 			t.Errorf("seat %+v", s)
 		}
+	}
+	// Evidence that a task demands is free, or anybody could suspend a device
+	// whose account is empty by challenging it.
+	asked := n.open(ledgertest.Alice, &member{id: n.cores[poor].platform.Device()}, public.KindChallenge)
+	n.until("the verdict on the one without money", func() bool { return n.task(asked).Phase == public.PhaseClosed })
+	if got := n.task(asked); got.Verdict != public.Pass {
+		t.Errorf("a core without money answered its challenge, and the verdict is %+v", got)
 	}
 	n.until("the device nobody pays for is stale", func() bool { return n.statusOf(poor) == public.Stale })
 	n.fund(poor)

@@ -174,7 +174,7 @@ func newWorld(t testing.TB, edit ...func(*hardware.Genesis)) *world {
 	w.OK()
 	var txs []*wire.Tx
 	for _, m := range w.members {
-		txs = append(txs, w.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(m.owner)), w.Buy(ledgertest.Alice, 1<<30, ledgertest.Account(m.owner)))
+		txs = append(txs, w.Transfer(ledgertest.Alice, 1<<32, ledgertest.Account(m.owner)), w.Buy(ledgertest.Alice, 1<<30, m.owner.Public()))
 	}
 	w.OK(txs...)
 	txs = nil
