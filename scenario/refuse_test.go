@@ -70,7 +70,6 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		change(commit)
 		return carry(record.Name, append(append([]byte{record.KindEntryPair}, commit.Bytes()...), shown...))
 	}
-	asIs := func(*factom.Commit) {}
 	written := func(payload []byte, err error) []byte {
 		if err != nil {
 			t.Fatal(err)
@@ -89,11 +88,15 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		return carry(token.Name, tx.Bytes())
 	}
 	large := entry(factom.Entry{ChainID: chain, Content: make([]byte, 3000)}, 0)
-	misnamed, err := record.CreateChain(entry(factom.Entry{ChainID: factom.ChainID([][]byte{{1}}), ExtIDs: [][]byte{{1}}}, 0), now, n.key)
+	created, err := record.CreateChain(entry(factom.Entry{ChainID: factom.ChainID([][]byte{{1}}), ExtIDs: [][]byte{{1}}}, 0), now, n.key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	misnamed = misname(t, misnamed)
+	misnamed := rejoin(t, created, func(commit *factom.Commit, entry []byte) {
+		entry[1] ^= 1 // another chain id than its name hashes to
+		commit.EntryHash = factom.EntryHash(entry)
+	})
+	unwelded := rejoin(t, created, func(commit *factom.Commit, _ []byte) { commit.Weld[0] ^= 1 })
 	bad := []struct {
 		name string
 		tx   []byte
@@ -120,7 +123,7 @@ func TestBadInputIsRefusedWithItsCode(t *testing.T) {
 		{"entry over 10 KiB", carry(record.Name, record.Reveal(entry(factom.Entry{ChainID: chain}, factom.MaxEntryPayload+1))), wire.ErrEntryTooLarge},
 		{"entry malformed", carry(record.Name, record.Reveal([]byte{1, 2, 3})), wire.ErrEntryMalformed},
 		{"commit malformed", carry(record.Name, record.Commit([]byte{1, 2, 3})), wire.ErrCommitMalformed},
-		{"commit for another entry", pair(now+4, plain, large, asIs), wire.ErrVoidReveal},
+		{"commit that is not bound to its chain", carry(record.Name, unwelded), wire.ErrVoidReveal},
 		{"commit of too little", pair(now+5, large, large, func(c *factom.Commit) {
 			c.Credits = 1
 			c.Signature = n.key.SignMessage(c.Ledger())
@@ -274,17 +277,14 @@ func random(n int) []byte {
 	return b
 }
 
-// misname is a chain's pair whose entry bears another chain id than its name
-// hashes to, with a commit for just that entry.
-func misname(t *testing.T, pair []byte) []byte {
+// rejoin changes the halves of a chain's pair.
+func rejoin(t *testing.T, pair []byte, change func(commit *factom.Commit, entry []byte)) []byte {
 	t.Helper()
 	p, err := record.Decode(pair)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := bytes.Clone(p.Bytes)
-	shown[1] ^= 1
-	commit := *p.Commit
-	commit.EntryHash = factom.EntryHash(shown)
-	return append(append([]byte{record.KindChainPair}, commit.Bytes()...), shown...)
+	commit, entry := *p.Commit, bytes.Clone(p.Bytes)
+	change(&commit, entry)
+	return append(append([]byte{record.KindChainPair}, commit.Bytes()...), entry...)
 }
