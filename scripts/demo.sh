@@ -188,5 +188,8 @@ step "10. The network stops"
 stop_network || broken "the network left processes behind"
 proved "no process is left"
 
-printf '\nEvery check held, in %d s. What is simulated: the hardware under the cores, whose\nmakers and machines are programs; it shows how trust works and protects nothing.\n' $((SECONDS - started))
+step "11. An entry leads to a header of Bitcoin, and a reorganisation changes that"
+go run ./scenario/bitcointour --cloister "$cloister" 2>"$work/tour" || { cat "$work/tour" >&2; broken "see above"; }
+
+printf '\nEvery check held, in %d s. What is simulated: the hardware under the cores, whose\nmakers and machines are programs; it shows how trust works and protects nothing.\nThe Bitcoin node is a real one (btcd), on a chain for tests.\n' $((SECONDS - started))
 printf "To keep a network running: 'bin/cloister dev'.\n"

@@ -54,7 +54,11 @@ submitted when its commit is sealed. A sample of receipts is verified afterwards
 				if err != nil {
 					return err
 				}
-				return a.measure(cmd.Context(), c, key, o)
+				endpoints, err := a.endpointList()
+				if err != nil {
+					return err
+				}
+				return a.measure(cmd.Context(), c, key, endpoints[0], o)
 			}
 			return a.benchOwn(cmd.Context(), validators, hardware, o)
 		},
@@ -64,7 +68,7 @@ submitted when its commit is sealed. A sample of receipts is verified afterwards
 	f.Var(&hardware, "hardware", "what the cores of that network run on: simulated, or none")
 	f.BoolVar(&attach, "attach", false, "measure the network in force instead of starting one")
 	f.StringVar(&o.Mode, "mode", bench.Closed, "closed: --inflight transactions unsealed at any time; open: --rate a second")
-	f.StringVar(&o.Kind, "kind", bench.Entries, "entries: each with its commit in one transaction; pairs: commit and reveal apart; transfers: factoids")
+	f.StringVar(&o.Kind, "kind", bench.Entries, "entries: each with its commit in one transaction; pairs: commit and reveal apart; transfers: factoids; reads: entries from one host")
 	f.IntVar(&o.Size, "size", 256, "bytes of an entry")
 	f.Float64Var(&o.Rate, "rate", 500, "open mode: transactions a second")
 	f.IntVar(&o.InFlight, "inflight", 1024, "closed mode: transactions submitted and not sealed; open mode: the most of them")
@@ -111,10 +115,30 @@ func (a *app) benchOwn(ctx context.Context, validators int, hardware hardwareFla
 			return fmt.Errorf("buying entry credits for the load: %w", err)
 		}
 	}
-	return a.measure(ctx, c, key, o)
+	return a.measure(ctx, c, key, d.layout.Validators[0].Endpoint(), o)
 }
 
-func (a *app) measure(ctx context.Context, c *client.Client, key wire.PrivateKey, o bench.Options) error {
+// readWorkers ask one host at a time for entries.
+const readWorkers = 64
+
+// shownReads prints what reading gave.
+type shownReads bench.ReadsResult
+
+func (r *shownReads) text(w io.Writer) {
+	fields(w,
+		"load", fmt.Sprintf("%d entries read one by one from one host by %d workers, through factomd's interface", r.Entries, r.Workers),
+		"measured", fmt.Sprintf("%.1f s", r.Seconds),
+		"read", fmt.Sprintf("%d entries, %.0f a second, each checked against its hash; %d failures", r.Reads, r.PerSec, r.Failures))
+}
+
+func (a *app) measure(ctx context.Context, c *client.Client, key wire.PrivateKey, endpoint string, o bench.Options) error {
+	if o.Kind == bench.Reads {
+		r, err := bench.Read(ctx, c, key, endpoint, readWorkers, o.Duration, o)
+		if err != nil {
+			return err
+		}
+		return a.print((*shownReads)(r))
+	}
 	r, err := bench.Run(ctx, c, key, o)
 	if err != nil {
 		return err

@@ -143,7 +143,7 @@ func (p *Payload) readSign(b []byte) error {
 	return nil
 }
 
-// / PaidBy says why a commit does not pay for this entry, nil if it does: see
+// PaidBy says why a commit does not pay for this entry, nil if it does: see
 // factom.Commit.Covers.
 func (p *Payload) PaidBy(c *factom.Commit) error {
 	return c.CoversParsed(p.Entry, p.Hash, factom.EntryCost(p.Bytes))
