@@ -40,6 +40,13 @@ func (s *Stamps) After(timeMs uint64) {
 	s.last = max(s.last, min(timeMs, s.clock()+uint64(MaxAhead.Milliseconds())))
 }
 
+// Last is the newest time that was handed out, or that After gave; 0 for none.
+func (s *Stamps) Last() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
 func (s *Stamps) take() (at uint64, ahead time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,6 +19,10 @@ func (t *Trust) Carry(family string, payload []byte) *wire.Tx {
 // one: for who goes on where another process with the same key ended (Stamps.After).
 func (c *Client) SignAfter(timeMs uint64) { c.stamps.After(timeMs) }
 
+// LastSigned is the newest time that a message of this client was signed with, or
+// that SignAfter gave; 0 for none.
+func (c *Client) LastSigned() uint64 { return c.stamps.Last() }
+
 // ChainTx makes the transaction that creates a chain with its first entry and
 // pays for both, from key's entry credits. entry is in Factom's bytes
 // (factom.Entry); its external ids hash to its chain id. Errors: ErrWrongChainID,

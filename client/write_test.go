@@ -315,3 +315,18 @@ func TestARefusalAfterALostAnswerIsStillARefusal(t *testing.T) {
 		t.Errorf("%+v %v", st, err)
 	}
 }
+
+func TestWhatWasSignedLastIsKnown(t *testing.T) {
+	var s client.Stamps
+	if s.Last() != 0 {
+		t.Errorf("before anything was signed the last time is %d", s.Last())
+	}
+	at, err := s.Next(t.Context())
+	if err != nil || s.Last() != at {
+		t.Errorf("last %d, handed out %d, %v", s.Last(), at, err)
+	}
+	s.After(at + 1000)
+	if next, err := s.Next(t.Context()); err != nil || next != at+1001 || s.Last() != next {
+		t.Errorf("after %d comes %d, %v", at+1000, next, err)
+	}
+}

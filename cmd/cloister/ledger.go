@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +41,37 @@ func (a *app) asking(f func(ctx context.Context, c *client.Client, args []string
 			return err
 		}
 		defer c.Close()
+		defer a.keepLastSigned(c, a.lastSigned(c))
 		return f(cmd.Context(), c, args)
+	}
+}
+
+// lastSignedFile is the newest time that a message was signed with in this home:
+// a burst runs ahead of the clock, and no later command may use its times again.
+const lastSignedFile = "last-signed"
+
+// lastSigned has a client go on behind what the home has signed.
+func (a *app) lastSigned(c *client.Client) (before uint64) {
+	home, err := a.homeFolder()
+	if err != nil {
+		return 0
+	}
+	b, err := readFile(filepath.Join(home, lastSignedFile), 32)
+	if err != nil {
+		return 0 // none yet
+	}
+	if before, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err == nil {
+		c.SignAfter(before)
+	}
+	return before
+}
+
+// keepLastSigned remembers what the client came to. That it cannot is no failure of
+// the command: at worst another has to be sent again.
+func (a *app) keepLastSigned(c *client.Client, before uint64) {
+	last := c.LastSigned()
+	if home, err := a.homeFolder(); err == nil && last > before {
+		_ = replaceFile(filepath.Join(home, lastSignedFile), []byte(strconv.FormatUint(last, 10)+"\n"), 0o600)
 	}
 }
 
