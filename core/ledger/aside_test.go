@@ -58,7 +58,7 @@ func (s shelf) DueMs(st ledger.State) (due uint64, err error) {
 	return due, err
 }
 
-// do carries out words in order: "key=value" sets, "key=" deletes, "/key=value" does
+// do carries out words in order: "key+value" adds, "key=value" sets, "key=" deletes, "/key=value" does
 // so in unproved state; "a..b" lists keys and values from a to b, "/a..b" unproved
 // ones; "-a..b" drops unproved ones; "?key" reads, "busy" refuses, "big*n" sets n
 // unproved values of a KiB.
@@ -69,6 +69,7 @@ func do(st ledger.State, e *ledger.End, words string) (out []byte, err error) {
 			in, word = st.Aside(), word[1:]
 		}
 		key, value, sets := strings.Cut(word, "=")
+		name, added, adds := strings.Cut(word, "+")
 		lo, hi, ranges := strings.Cut(strings.TrimPrefix(word, "-"), "..")
 		n := 0
 		switch {
@@ -78,6 +79,8 @@ func do(st ledger.State, e *ledger.End, words string) (out []byte, err error) {
 			var b []byte
 			b, err = in.Get([]byte(word[1:]))
 			out = append(out, b...)
+		case adds:
+			err = in.Add([]byte(name), []byte(added))
 		case sets && value == "":
 			err = in.Delete([]byte(key))
 		case sets:
@@ -354,4 +357,19 @@ func TestFamiliesAreEnabledWithWhatTheyNeed(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// Adding spares a look into the store and is otherwise setting.
+func TestWhatIsAddedIsThereAndIsTakenBackWithTheTransaction(t *testing.T) {
+	eachShelf(t, func(t *testing.T, c *ledgertest.Chain, says func(words, want string)) {
+		says("/new+value /?new", "value")
+		says("proved+value /?new ?proved", "valuevalue")
+		c.Open(c.Store)
+		says("/?new ?proved", "valuevalue")
+		done := c.Run(c.Tx(ledgertest.Alice, "shelf", []byte("/lost+x busy")), c.Tx(ledgertest.Alice, "shelf", []byte("/?lost /lost+y /lost=z /?lost")))
+		if r := c.Result(done, 1); r.Code != wire.OK || string(r.Output) != "z" {
+			t.Fatalf("%+v", r)
+		}
+		says("/?lost", "z")
+	})
 }

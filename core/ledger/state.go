@@ -65,6 +65,15 @@ func (s State) Set(key, value []byte) error {
 	return s.over.put(s, key, content{raw: value}, len(value))
 }
 
+// Add is Set for a key that never had a value, which spares looking for one.
+func (s State) Add(key, value []byte) error {
+	if len(value) == 0 || len(value) > MaxValue {
+		panic(fmt.Sprintf("ledger: family %s adds a value of %d bytes, 1 to %d", s.family, len(value), MaxValue))
+	}
+	s.over.fresh(s, key)
+	return s.over.put(s, key, content{raw: value}, len(value))
+}
+
 // Delete removes a key, if it is there.
 func (s State) Delete(key []byte) error { return s.over.put(s, key, content{}, 0) }
 
@@ -174,6 +183,20 @@ func (o *overlay) cell(s State, key []byte) (*cell, error) {
 	o.cells[string(c.key)] = c
 	o.order = append(o.order, c)
 	return c, nil
+}
+
+// fresh makes the cell of a key that the store does not have.
+func (o *overlay) fresh(s State, key []byte) {
+	if len(key) > MaxKey {
+		panic(fmt.Sprintf("ledger: family %s uses a key of %d bytes, at most %d", s.family, len(key), MaxKey))
+	}
+	o.key = s.appendKey(o.key[:0], key)
+	if _, ok := o.cells[string(o.key)]; ok {
+		return
+	}
+	c := &cell{key: bytes.Clone(o.key)}
+	o.cells[string(c.key)] = c
+	o.order = append(o.order, c)
 }
 
 func (o *overlay) put(s State, key []byte, next content, size int) error {

@@ -46,6 +46,7 @@ type transaction struct {
 	id    wire.Hash
 	at    place
 	ok    bool      // this occurrence had its effect
+	once  bool      // and no earlier one can have had one: only reveals are taken again
 	chain wire.Hash // zero unless it recorded an entry
 	entry wire.Hash
 }
@@ -177,6 +178,7 @@ func (t *transaction) read(body, result []byte, r *wire.Result) error {
 		return wire.Faultf(wire.ErrMalformed, "its result is that of %s", r.TxID)
 	}
 	t.ok = r.Code == wire.OK
+	t.once = t.ok
 	if tx.Family != record.Name || !t.ok {
 		return nil
 	}
@@ -186,6 +188,7 @@ func (t *transaction) read(body, result []byte, r *wire.Result) error {
 	}
 	if p.Entry != nil { // a commit alone pays for an entry and shows none
 		t.chain, t.entry = p.Entry.ChainID, p.Hash
+		t.once = p.Kind != record.KindReveal
 	}
 	return nil
 }

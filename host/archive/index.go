@@ -153,7 +153,7 @@ func (x *index) addTxs(batch *pebble.Batch, b *block, placed map[wire.Hash]bool)
 	for i := range b.txs {
 		t := &b.txs[i]
 		ok, known := placed[t.id]
-		if !known {
+		if !known && !t.once {
 			row, found, err := x.tx(t.id)
 			if err != nil {
 				return err

@@ -161,7 +161,7 @@ func (o *Open) add(st ledger.State, key []byte, height uint64, value []byte) err
 	if err := ledger.Save(st, []byte(keyNumber), n); err != nil {
 		return err
 	}
-	return st.Set(key, value)
+	return st.Add(key, value)
 }
 
 // link is where a chain's newest closed block left off.
