@@ -75,9 +75,9 @@ func TestANewNodeJoinsVotesAndLeaves(t *testing.T) {
 func (n *network) history(t *testing.T, chain wire.Hash, blocks uint64) {
 	t.Helper()
 	var load sync.WaitGroup
+	c := n.dial() // one for all: it signs each message with a time of its own
 	for w := range 4 {
 		load.Go(func() {
-			c := n.dial()
 			for i := 0; ; i++ {
 				st, err := c.Submit(context.Background(), entryTx(t, c, n.key, chain, fmt.Sprintf("history-%d-%d", w, i)))
 				if err != nil {

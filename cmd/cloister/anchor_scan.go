@@ -119,6 +119,7 @@ interface. Exit code 6 means that something contradicts the ledger.`,
 	f.StringVar(&cookie, "bitcoin-cookie", "", "file with user:password that Bitcoin Core writes")
 	f.BoolVar(&o.SignedOnly, "signed-only", false, "judge headers and signatures alone, a small part of the data")
 	f.Uint32Var(&o.Depth, "depth", scan.DefaultDepth, "how deep an anchor has to be")
+	f.Uint32Var(&o.MaxUnsigned, "max-unsigned", 6, "how many blocks in a row may be without a majority's signatures of their own; a later one that has them covers them")
 	f.Uint32Var(&o.MaxGap, "max-gap", 0, "how many blocks in a row may be without an anchor of their own")
 	f.Uint32Var(&o.BitcoinFrom, "bitcoin-from", 0, "block of Bitcoin before which there are no anchors")
 	return c

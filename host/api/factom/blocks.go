@@ -99,7 +99,7 @@ func (s *Server) render(c *call, block *Block, render rendering) *failure {
 func (s *Server) reserve(c *call, block *Block) *failure {
 	switch {
 	case len(block.Raw) > MaxBlock:
-		return internal("the block is too large for this interface; take its entries one by one, or the block from the ledger's own interface")
+		return internal(tooLargeBlock)
 	case len(block.Raw) <= largeBlock || c.release != nil:
 		return nil
 	}
@@ -213,3 +213,6 @@ func (s *Server) entryBlock(c *call) *failure {
 	c.out = append(b, `]}`...)
 	return nil
 }
+
+// tooLargeBlock is what to do about a block that is not shown.
+const tooLargeBlock = "the block is too large for this interface; take its entries one by one, or the block from the ledger's own interface"

@@ -244,6 +244,8 @@ func (s *Server) missing(err error, absent *failure) *failure {
 	switch wire.CodeOf(err) {
 	case wire.ErrNotFound, wire.ErrUnknownChain:
 		return absent
+	case wire.ErrTooLarge:
+		return internal(tooLargeBlock)
 	}
 	s.log.Error("the data layer cannot be read", "err", err)
 	return errDatabase
