@@ -161,8 +161,14 @@ func (m *message) commit() (effect, error) {
 func (m *message) reveal() (effect, error) {
 	first := &factom.Commit{Chain: true, EntryHash: m.Hash, ChainIDHash: factom.ChainIDHash(m.Entry.ChainID), Weld: factom.Weld(m.Hash, m.Entry.ChainID)}
 	further := &factom.Commit{EntryHash: m.Hash}
+	likely := []*factom.Commit{first, further}
+	if _, exists, err := ledger.Load[record.Chain](m.st, record.ChainKey(m.Entry.ChainID)); err != nil {
+		return nil, err
+	} else if exists {
+		likely = []*factom.Commit{further, first}
+	}
 	var why error
-	for _, paid := range []*factom.Commit{first, further} {
+	for _, paid := range likely {
 		key := unusedKey(paid)
 		waiting, ok, err := m.unused(key)
 		if err != nil {

@@ -79,7 +79,7 @@ func (m *message) keepUnused() error {
 	if err := ledger.Save(st, key, u); err != nil {
 		return err
 	}
-	return st.Set(deadlineKey(u.OrderedMs+usableMs, key), []byte{1})
+	return st.Add(deadlineKey(u.OrderedMs+usableMs, key), []byte{1})
 }
 
 // dropUnused forgets the commit that waits under a key, if there is one.
