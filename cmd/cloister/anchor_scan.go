@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -90,25 +89,18 @@ interface. Exit code 6 means that something contradicts the ledger.`,
 				chain = bitcoinView{r}
 			}
 			o.Progress = func(p scan.Progress) {
-				if p.Height%100 == 0 {
-					fmt.Fprintf(os.Stderr, "\r%s: block %d of %d ", p.Stage, p.Height, p.Blocks)
+				if p.Height > 0 && p.Height%100 == 0 {
+					a.note("%s: block %d of %d", p.Stage, p.Height, p.Blocks)
 				}
 			}
 			r, _, err := scan.Run(c.Context(), network, list, chain, o, nil)
-			fmt.Fprint(os.Stderr, "\r")
 			if err != nil {
 				return err
 			}
 			if err := a.print(&shownScan{r}); err != nil {
 				return err
 			}
-			if len(r.Candidates) == 0 && len(r.Findings) == 1 && r.Findings[0].Code == scan.NoHead {
-				return wire.Faultf(wire.ErrUnavailable, "no peer has a directory block yet, or none answers")
-			}
-			if r.Chosen < 0 || r.Candidates[r.Chosen].Fault != nil || len(r.Findings) > 0 {
-				return wire.Faultf(wire.ErrProof, "something contradicts the ledger; see the findings")
-			}
-			return nil
+			return verdict(r)
 		},
 	}
 	f := c.Flags()
@@ -123,6 +115,27 @@ interface. Exit code 6 means that something contradicts the ledger.`,
 	f.Uint32Var(&o.MaxGap, "max-gap", 0, "how many blocks in a row may be without an anchor of their own")
 	f.Uint32Var(&o.BitcoinFrom, "bitcoin-from", 0, "block of Bitcoin before which there are no anchors")
 	return c
+}
+
+// verdict tells what contradicts the ledger from what is only not there yet.
+func verdict(r *scan.Result) error {
+	early := func(f *scan.Finding) bool {
+		return f == nil || f.Code == scan.Unsigned || f.Code == scan.Missing || f.Code == scan.NoHead
+	}
+	for i := range r.Findings {
+		if !early(&r.Findings[i]) {
+			return wire.Faultf(wire.ErrProof, "something contradicts the ledger: %s", r.Findings[i].Text)
+		}
+	}
+	if r.Chosen >= 0 && early(r.Candidates[r.Chosen].Fault) {
+		return nil
+	}
+	for i := range r.Candidates {
+		if f := r.Candidates[i].Fault; !early(f) {
+			return wire.Faultf(wire.ErrProof, "something contradicts the ledger at block %d: %s", f.Height, f.Text)
+		}
+	}
+	return wire.Faultf(wire.ErrNotCovered, "no directory block has a majority's signatures yet, or no peer shows one")
 }
 
 func bitcoinNode(address, user, password, cookie string) (rpc.Node, error) {
