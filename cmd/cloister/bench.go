@@ -45,11 +45,11 @@ submitted when its commit is sealed. A sample of receipts is verified afterwards
 				a.note("%3.0f s  %d sealed", done.Seconds(), sealed)
 			}
 			if attach {
-				c, err := a.dial(client.Options{Queue: 100_000})
+				c, done, err := a.signing(client.Options{Queue: 100_000})
 				if err != nil {
 					return err
 				}
-				defer c.Close()
+				defer done()
 				key, err := a.signingKey()
 				if err != nil {
 					return err

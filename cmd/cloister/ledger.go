@@ -36,14 +36,26 @@ func (a *app) dial(opts client.Options) (*client.Client, error) {
 // asking makes a RunE of a function that needs a client.
 func (a *app) asking(f func(ctx context.Context, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		c, err := a.dial(client.Options{})
+		c, done, err := a.signing(client.Options{})
 		if err != nil {
 			return err
 		}
-		defer c.Close()
-		defer a.keepLastSigned(c, a.lastSigned(c))
+		defer done()
 		return f(cmd.Context(), c, args)
 	}
+}
+
+// signing is dial for what may sign messages: done closes the client and remembers
+// what it has signed.
+func (a *app) signing(opts client.Options) (c *client.Client, done func(), err error) {
+	if c, err = a.dial(opts); err != nil {
+		return nil, nil, err
+	}
+	before := a.lastSigned(c)
+	return c, func() {
+		a.keepLastSigned(c, before)
+		c.Close()
+	}, nil
 }
 
 // lastSignedFile is the newest time that a message was signed with in this home:

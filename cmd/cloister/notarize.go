@@ -64,11 +64,11 @@ func chainFlag(c *cobra.Command, chain *string) {
 }
 
 func (a *app) withNotary(ctx context.Context, key wire.PrivateKey, f func(*notaryLedger) error) error {
-	c, err := a.dial(client.Options{Retry: patient})
+	c, done, err := a.signing(client.Options{Retry: patient})
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer done()
 	return f(&notaryLedger{client: c, key: key})
 }
 
