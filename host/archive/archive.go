@@ -109,7 +109,7 @@ func (a *Archive) open(fs vfs.FS) (err error) {
 		return err
 	}
 	if err := a.recover(); err != nil {
-		return errors.Join(err, a.blocks.close(), a.index.close(false))
+		return errors.Join(err, a.blocks.close(), a.index.rows.Close(false))
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (a *Archive) Close() error {
 	failure := a.Err()
 	// A disk that refuses writes would be waited for in vain; the index is
 	// brought up to the blocks when it is opened again.
-	if err := errors.Join(a.blocks.close(), a.index.close(failure == nil)); err != nil && failure == nil {
+	if err := errors.Join(a.blocks.close(), a.index.rows.Close(failure == nil)); err != nil && failure == nil {
 		return fmt.Errorf("archive: closing: %w", err)
 	}
 	return failure

@@ -40,10 +40,10 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			b.StopTimer()
 			cpu := cpuTime(b) - before
-			if err := a.index.db.Flush(); err != nil {
+			if err := a.index.rows.DB.Flush(); err != nil {
 				b.Fatal(err)
 			}
-			m := a.index.db.Metrics()
+			m := a.index.rows.DB.Metrics()
 			total := m.Total()
 			b.ReportMetric(float64(cpu.Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
 			b.ReportMetric(float64(total.TableBytesFlushed+total.TableBytesCompacted)/float64(b.N), "index-B/op")

@@ -3,108 +3,72 @@ package archive
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"cloister/host/derived"
 	"cloister/wire"
 	"cloister/wire/merkle"
 	"cloister/wire/record"
 )
 
-// Sizes of the index's caches. A lost memtable is rebuilt from segments.
-const (
-	memtableBytes = 32 << 20
-	cacheBytes    = 64 << 20
-	cachedChains  = 65_536 // heads of chains kept in memory
-)
+// cachedChains is how many heads of chains are kept in memory.
+const cachedChains = 65_536
 
 // index is the derived half of the archive. Writing belongs to the owner
-// goroutine; reading is safe from everywhere.
+// goroutine; reading is safe from everywhere. After a crash it is brought up to the
+// segments again.
 type index struct {
-	db     *pebble.DB
+	rows   *derived.Rows
 	chains map[wire.Hash]Chain // newest heads; owner only
-
-	// Readers hold using, so that close waits for them. No reader takes it twice.
-	using  sync.RWMutex
-	closed bool // guarded by using
 }
 
-// openIndex opens Pebble without its own log: a crash loses the newest batches,
-// oldest kept first, and opening writes them again from the segments. background
-// is told of flushes and compactions that failed; Pebble tries them again.
+// openIndex opens the rows; background is told of work on them that failed.
 func openIndex(fs vfs.FS, dir string, background func(error)) (*index, error) {
-	cache := pebble.NewCache(cacheBytes)
-	defer cache.Unref()
-	opts := &pebble.Options{
-		FS:                          fs,
-		Cache:                       cache,
-		DisableWAL:                  true,
-		FormatMajorVersion:          pebble.FormatValueSeparation,
-		MemTableSize:                memtableBytes,
-		MemTableStopWritesThreshold: 4,
-		MaxOpenFiles:                512,
-		Logger:                      quiet{background},
-		EventListener:               &pebble.EventListener{BackgroundError: background},
-	}
-	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		opts.Levels[i].FilterType = pebble.TableFilter
-	}
-	db, err := pebble.Open(dir, opts)
+	rows, err := derived.Open(dir, derived.Options{FS: fs, Name: "archive", Closed: ErrClosed, Background: background})
 	if err != nil {
-		return nil, fmt.Errorf("archive: opening the index: %w", err)
+		return nil, err
 	}
-	return &index{db: db, chains: map[wire.Hash]Chain{}}, nil
-}
-
-// quiet keeps Pebble from writing to the process's standard error. What it
-// calls fatal ends the archive through background.
-type quiet struct{ background func(error) }
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (q quiet) Fatalf(format string, args ...any) {
-	err := fmt.Errorf("archive: index: "+format, args...)
-	q.background(err)
-	// Pebble relies on Fatalf not returning: its state is no longer sound.
-	panic(err)
+	return &index{rows: rows, chains: map[wire.Hash]Chain{}}, nil
 }
 
 // add indexes a group of consecutive blocks, of which size were there before,
 // in one batch. end is where the last one's record ends.
 func (x *index) add(group []*block, end uint64) error {
-	batch := x.db.NewBatch()
-	defer func() { _ = batch.Close() }() // frees memory only
+	batch := x.rows.Batch()
+	touched, err := x.addGroup(batch, group, end)
+	if err != nil {
+		return errors.Join(err, batch.Close())
+	}
+	if err := x.rows.Apply(batch); err != nil {
+		return err
+	}
+	x.remember(touched)
+	return nil
+}
+
+func (x *index) addGroup(batch *pebble.Batch, group []*block, end uint64) (touched map[wire.Hash]Chain, err error) {
 	touched, placed := map[wire.Hash]Chain{}, map[wire.Hash]bool{}
 	for _, b := range group {
 		if err := x.addBlock(batch, b, touched); err != nil {
-			return err
+			return nil, err
 		}
 		if err := x.addTxs(batch, b, placed); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for id, c := range touched {
 		if err := batch.Set(hashKey(tableChain, id), c.encode(), nil); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := x.addTiles(batch, group); err != nil {
-		return err
+		return nil, err
 	}
 	last := group[len(group)-1]
 	p := position{last.height, last.row.segment, end}
-	if err := batch.Set([]byte{tablePosition}, p.encode(), nil); err != nil {
-		return err
-	}
-	if err := x.db.Apply(batch, pebble.NoSync); err != nil {
-		return fmt.Errorf("archive: writing the index: %w", err)
-	}
-	x.remember(touched)
-	return nil
+	return touched, batch.Set([]byte{tablePosition}, p.encode(), nil)
 }
 
 func (x *index) addBlock(batch *pebble.Batch, b *block, touched map[wire.Hash]Chain) error {
@@ -222,52 +186,8 @@ func (x *index) addTiles(batch *pebble.Batch, group []*block) error {
 	return nil
 }
 
-// use keeps the index open until done is called.
-func (x *index) use() (done func(), err error) {
-	x.using.RLock()
-	if x.closed {
-		x.using.RUnlock()
-		return nil, ErrClosed
-	}
-	return x.using.RUnlock, nil
-}
-
-// close ends the index when the last reader is done. With flush, what is in
-// memory is written first; else opening takes it from the segments again.
-func (x *index) close(flush bool) error {
-	x.using.Lock()
-	defer x.using.Unlock()
-	if x.closed {
-		return nil
-	}
-	x.closed = true
-	var err error
-	if flush {
-		err = x.db.Flush()
-	}
-	return errors.Join(err, x.db.Close())
-}
-
-// get returns a copy of a value, found false if there is none.
-func (x *index) get(key []byte) (value []byte, found bool, err error) {
-	done, err := x.use()
-	if err != nil {
-		return nil, false, err
-	}
-	defer done()
-	v, closer, err := x.db.Get(key)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
-		return nil, false, nil
-	case err != nil:
-		return nil, false, fmt.Errorf("archive: reading the index: %w", err)
-	}
-	defer closer.Close()
-	return append([]byte(nil), v...), true, nil
-}
-
 func (x *index) position() (p position, found bool, err error) {
-	v, found, err := x.get([]byte{tablePosition})
+	v, found, err := x.rows.Get([]byte{tablePosition})
 	if err != nil || !found {
 		return p, false, err
 	}
@@ -276,7 +196,7 @@ func (x *index) position() (p position, found bool, err error) {
 }
 
 func (x *index) block(height uint64) (r blockRow, found bool, err error) {
-	v, found, err := x.get(numberKey(tableBlock, height))
+	v, found, err := x.rows.Get(numberKey(tableBlock, height))
 	if err != nil || !found {
 		return r, false, err
 	}
@@ -285,7 +205,7 @@ func (x *index) block(height uint64) (r blockRow, found bool, err error) {
 }
 
 func (x *index) tx(id wire.Hash) (r txRow, found bool, err error) {
-	v, found, err := x.get(hashKey(tableTx, id))
+	v, found, err := x.rows.Get(hashKey(tableTx, id))
 	if err != nil || !found {
 		return r, false, err
 	}
@@ -294,7 +214,7 @@ func (x *index) tx(id wire.Hash) (r txRow, found bool, err error) {
 }
 
 func (x *index) chain(id wire.Hash) (c Chain, found bool, err error) {
-	v, found, err := x.get(hashKey(tableChain, id))
+	v, found, err := x.rows.Get(hashKey(tableChain, id))
 	if err != nil || !found {
 		return c, false, err
 	}
@@ -302,39 +222,10 @@ func (x *index) chain(id wire.Hash) (c Chain, found bool, err error) {
 	return c, true, err
 }
 
-// scan calls f for the rows from key from up to end (not included), in order,
-// until f says to stop. Slices given to f are only valid during the call, and f
-// must not read the index.
-func (x *index) scan(from, end []byte, f func(key, value []byte) (more bool, err error)) error {
-	done, err := x.use()
-	if err != nil {
-		return err
-	}
-	defer done()
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: end})
-	if err != nil {
-		return fmt.Errorf("archive: reading the index: %w", err)
-	}
-	defer func() { _ = it.Close() }() // it.Error has been asked
-	for ok := it.First(); ok; ok = it.Next() {
-		more, err := f(it.Key(), it.Value())
-		if err != nil {
-			return err
-		}
-		if !more {
-			return nil
-		}
-	}
-	if err := it.Error(); err != nil {
-		return fmt.Errorf("archive: reading the index: %w", err)
-	}
-	return nil
-}
-
 // first gives the first row at or above key of the same table: its number and
 // its value.
 func (x *index) first(table byte, from uint64) (n uint64, value []byte, found bool, err error) {
-	err = x.scan(numberKey(table, from), []byte{table + 1}, func(k, v []byte) (bool, error) {
+	err = x.rows.Scan(numberKey(table, from), []byte{table + 1}, func(k, v []byte) (bool, error) {
 		if len(k) != 9 {
 			return false, fmt.Errorf("%w: index key of %d bytes", ErrCorrupt, len(k))
 		}
@@ -354,6 +245,6 @@ func (x *index) tiles(table byte) tileTable { return tileTable{x, table} }
 
 // Tile implements merkle.TileStore.
 func (t tileTable) Tile(level, index uint64) ([]byte, error) {
-	data, _, err := t.x.get(tileKey(t.table, level, index))
+	data, _, err := t.x.rows.Get(tileKey(t.table, level, index))
 	return data, err
 }

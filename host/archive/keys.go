@@ -61,17 +61,6 @@ func tileKey(table byte, level, index uint64) []byte {
 	return binary.BigEndian.AppendUint64(k, index)
 }
 
-// after is the first key behind every key that begins with prefix, whose last
-// byte must not be 0xff only: all tables are ASCII.
-func after(prefix []byte) []byte {
-	end := append([]byte(nil), prefix...)
-	for i := len(end) - 1; ; i-- {
-		if end[i]++; end[i] != 0 {
-			return end[:i+1]
-		}
-	}
-}
-
 // place is where a transaction and its result stand: which block, and which
 // bytes of the block's encoding (archived.Block).
 type place struct {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"cloister/wire"
 	"cloister/wire/archived"
 	"cloister/wire/merkle"
@@ -98,7 +96,7 @@ func (a *Archive) HeightOf(hash wire.Hash) (uint64, error) {
 }
 
 func (a *Archive) heightOf(hash wire.Hash) (uint64, error) {
-	v, found, err := a.index.get(hashKey(tableHash, hash))
+	v, found, err := a.index.rows.Get(hashKey(tableHash, hash))
 	switch {
 	case err != nil:
 		return 0, err
@@ -127,20 +125,11 @@ func (a *Archive) sealedFrom(height uint64) (uint64, error) {
 
 // lastSealed is the highest block with a seal of its own, 0 if there is none.
 func (x *index) lastSealed() (uint64, error) {
-	done, err := x.use()
-	if err != nil {
+	key, err := x.rows.Last([]byte{tableSealed}, []byte{tableSealed + 1})
+	if err != nil || len(key) != 9 {
 		return 0, err
 	}
-	defer done()
-	it, err := x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSealed}, UpperBound: []byte{tableSealed + 1}})
-	if err != nil {
-		return 0, fmt.Errorf("archive: reading the index: %w", err)
-	}
-	defer func() { _ = it.Close() }() // it.Error has been asked
-	if it.Last() && len(it.Key()) == 9 {
-		return number(it.Key()[1:]), nil
-	}
-	return 0, it.Error()
+	return number(key[1:]), nil
 }
 
 // Inclusion proves block height within the history of the given size

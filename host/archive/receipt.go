@@ -54,7 +54,7 @@ func (a *Archive) receipt(tx wire.Hash, kind receipt.Kind) (*receipt.Receipt, er
 // Handover is the newest block of an epoch that vouches for the members of the
 // next: its header and its own seal. Errors: ErrNotFound while there is none.
 func (a *Archive) Handover(epoch uint64) (header, seal []byte, err error) {
-	v, found, err := a.index.get(numberKey(tableHandover, epoch))
+	v, found, err := a.index.rows.Get(numberKey(tableHandover, epoch))
 	switch {
 	case err != nil:
 		return nil, nil, err

@@ -276,7 +276,7 @@ func TestPowerLossLeavesAPrefixWithEverythingVisible(t *testing.T) {
 					t.Fatal(err)
 				}
 				if rng.IntN(40) == 0 {
-					if err := a.index.db.Flush(); err != nil {
+					if err := a.index.rows.DB.Flush(); err != nil {
 						t.Fatal(err)
 					}
 				}

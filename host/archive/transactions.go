@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cloister/host/derived"
 	"cloister/wire"
 	"cloister/wire/record"
 )
@@ -60,7 +61,7 @@ func (a *Archive) transaction(id wire.Hash) (*Transaction, error) {
 }
 
 func (a *Archive) placeOf(id wire.Hash) (place, error) {
-	v, found, err := a.index.get(hashKey(tableTx, id))
+	v, found, err := a.index.rows.Get(hashKey(tableTx, id))
 	if err != nil {
 		return place{}, err
 	}
@@ -108,7 +109,7 @@ func (a *Archive) entry(hash wire.Hash) (*Entry, error) {
 func (a *Archive) Recordings(hash wire.Hash, limit int) ([]Entry, error) {
 	var rows []entryRow
 	from := hashKey(tableEntry, hash)
-	err := a.index.scan(from, after(from), func(_, v []byte) (bool, error) {
+	err := a.index.rows.Scan(from, derived.After(from), func(_, v []byte) (bool, error) {
 		r, err := decodeEntryRow(v)
 		if err != nil || r.at.height > a.Height() || limit <= 0 {
 			return false, err
@@ -173,7 +174,7 @@ func (a *Archive) Entries(chain wire.Hash, from uint64, limit int, bytes bool) (
 		return nil, err
 	}
 	var rows []memberRow
-	err := a.index.scan(memberKey(chain, from), after(hashKey(tableMember, chain)), func(_, v []byte) (bool, error) {
+	err := a.index.rows.Scan(memberKey(chain, from), derived.After(hashKey(tableMember, chain)), func(_, v []byte) (bool, error) {
 		r, err := decodeMemberRow(v)
 		if err != nil || r.at.height > a.Height() || limit <= 0 {
 			return false, err

@@ -123,7 +123,7 @@ func (x *Index) Anchor(height uint32) (*wirefactom.AnchorRecord, error) {
 	if err != nil || height >= v.Count {
 		return nil, err
 	}
-	raw, found, err := x.store.get(periodKey(tableAnchor, height))
+	raw, found, err := x.store.Get(periodKey(tableAnchor, height))
 	if err != nil || !found {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ type output struct {
 
 func (o *output) set(key, value []byte) error {
 	if o.batch == nil {
-		o.batch = o.store.db.NewBatch()
+		o.batch = o.store.Batch()
 	}
 	if err := o.batch.Set(key, value, nil); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (o *output) flush() error {
 	}
 	batch := o.batch
 	o.batch = nil
-	return o.store.apply(batch)
+	return o.store.Apply(batch)
 }
 
 func (o *output) abandon() {
@@ -154,7 +154,7 @@ func (b *body) fullHash(header []byte) (wire.Hash, error) {
 // readPieces gives the first size bytes of a body in pieces to take.
 func readPieces(s *store, period uint32, chain wire.Hash, size uint64, take func([]byte)) error {
 	for n := uint32(0); size > 0; n++ {
-		piece, found, err := s.get(bodyKey(period, chain, n))
+		piece, found, err := s.Get(bodyKey(period, chain, n))
 		switch {
 		case err != nil:
 			return err

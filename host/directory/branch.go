@@ -70,7 +70,7 @@ func (r *blockRow) branch(s *store, o object, size int) ([]factom.Step, error) {
 	if r.body != nil {
 		return path, nil
 	}
-	roots, found, err := s.get(periodHashKey(tableRoots, r.period, r.chain))
+	roots, found, err := s.Get(periodHashKey(tableRoots, r.period, r.chain))
 	switch {
 	case err != nil:
 		return nil, err
@@ -101,7 +101,7 @@ func (r *blockRow) piece(s *store, n int) ([]byte, error) {
 		return r.body, nil
 	}
 	want := min(pieceBytes, r.size-uint64(n)*pieceBytes)
-	b, found, err := s.get(bodyKey(r.period, r.chain, uint32(n)))
+	b, found, err := s.Get(bodyKey(r.period, r.chain, uint32(n)))
 	if err == nil && (!found || uint64(len(b)) != want) {
 		err = corrupt("piece %d of the block of chain %s in period %d", n, r.chain, r.period)
 	}

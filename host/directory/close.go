@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cloister/host/api/factom"
+	"cloister/host/derived"
 	"cloister/wire"
 	wirefactom "cloister/wire/factom"
 	"cloister/wire/record"
@@ -246,7 +247,7 @@ func (p *period) finish() error {
 	if err := p.out.flush(); err != nil {
 		return err
 	}
-	batch := x.store.db.NewBatch()
+	batch := x.store.Batch()
 	err := batch.Set(periodKey(tablePeriod, p.height()), wire.Marshal(p.closed), nil)
 	if err == nil {
 		err = batch.Set([]byte{tableSettled}, wire.Marshal(s), nil)
@@ -254,13 +255,13 @@ func (p *period) finish() error {
 	for _, table := range dated {
 		if err == nil {
 			from := periodKey(table, p.height())
-			err = batch.DeleteRange(from, after(from), nil)
+			err = batch.DeleteRange(from, derived.After(from), nil)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if err := x.store.apply(batch); err != nil {
+	if err := x.store.Apply(batch); err != nil {
 		return err
 	}
 	x.publish(func(v *view) { v.settled, v.heads = s, p.closed.heads() })

@@ -130,7 +130,7 @@ func TestBytesAreHeldAgainstTheirHash(t *testing.T) {
 			"another block": (&spot{moment: moment{height: 3}, from: s.from, n: s.n, timeMs: s.timeMs}).append(nil),
 			"no row":        {1},
 		} {
-			if err := w.x.store.db.Set(key, wrong, pebble.NoSync); err != nil {
+			if err := w.x.store.DB.Set(key, wrong, pebble.NoSync); err != nil {
 				t.Fatal(err)
 			}
 			if err := x.read(); !errors.Is(err, ErrCorrupt) && !errors.Is(err, archive.ErrCorrupt) {

@@ -51,7 +51,7 @@ func TestAnyStory(t *testing.T) {
 				w.crash()
 			case 2:
 				if w.x != nil {
-					if err := w.x.store.db.Flush(); err != nil {
+					if err := w.x.store.DB.Flush(); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -131,7 +131,7 @@ func (f *folder) step(ctx context.Context) (folded bool, err error) {
 	if f.pos.Height >= top {
 		return false, silent
 	}
-	g := &group{f: f, pos: f.pos, batch: f.x.store.db.NewBatch()}
+	g := &group{f: f, pos: f.pos, batch: f.x.store.Batch()}
 	for size := 0; err == nil && g.pos.Height < top && len(g.told) < groupBlocks && size < groupBytes; {
 		var b *archive.Block
 		if b, err = f.x.archive.Block(g.pos.Height + 1); err == nil {
@@ -222,7 +222,7 @@ func (f *folder) write(batch *pebble.Batch) error {
 	if err := batch.Set([]byte{tablePosition}, wire.Marshal(f.pos), nil); err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	if err := f.x.store.apply(batch); err != nil {
+	if err := f.x.store.Apply(batch); err != nil {
 		return err
 	}
 	f.x.publish(func(v *view) { v.position = f.pos })
@@ -279,7 +279,7 @@ func (f *folder) check(ctx context.Context) error {
 func (f *folder) takeBack(from uint64) error {
 	f.x.log.Info("blocks are folded again: the ledger ends a period elsewhere", "from", from, "to", f.pos.Height)
 	for f.pos.Height >= from {
-		batch := f.x.store.db.NewBatch()
+		batch := f.x.store.Batch()
 		for f.pos.Height >= from && batch.Len() < batchBytes {
 			if err := f.takeBackOne(batch); err != nil {
 				return errors.Join(err, batch.Close())

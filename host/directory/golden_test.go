@@ -97,7 +97,7 @@ func TestTheBlockSetOfARunningNodeIsBuiltAgain(t *testing.T) {
 		if _, o, err := decodeCredit(value); err != nil || o.Increase == nil {
 			return true, err
 		}
-		return true, x.store.db.Delete(key, pebble.NoSync)
+		return true, x.store.DB.Delete(key, pebble.NoSync)
 	}); err != nil {
 		t.Fatal(err)
 	}

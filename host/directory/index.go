@@ -92,7 +92,7 @@ func Open(dir string, o Options) (*Index, error) {
 	}
 	start := &view{grown: make(chan struct{})}
 	if err := x.load(start); err != nil {
-		return nil, errors.Join(err, x.store.close(false))
+		return nil, errors.Join(err, x.store.Close(false))
 	}
 	if start.Height == 0 {
 		start.TimeMs = o.Genesis.TimeMs
@@ -121,7 +121,7 @@ func (x *Index) open(fs vfs.FS, dir string) (err error) {
 			return nil
 		}
 	}
-	if err := errors.Join(err, x.store.close(false)); err != nil {
+	if err := errors.Join(err, x.store.Close(false)); err != nil {
 		return err
 	}
 	x.log.Warn("the index of the data layer does not belong to the archive; it is filled again", "height", p.Height)
@@ -148,7 +148,7 @@ func (x *Index) load(v *view) error {
 		return err
 	}
 	v.position = *p
-	b, found, err := x.store.get([]byte{tableSettled})
+	b, found, err := x.store.Get([]byte{tableSettled})
 	if err != nil || !found {
 		return err
 	}
@@ -169,7 +169,7 @@ func (x *Index) load(v *view) error {
 }
 
 func (x *Index) position() (*position, error) {
-	b, found, err := x.store.get([]byte{tablePosition})
+	b, found, err := x.store.Get([]byte{tablePosition})
 	if err != nil || !found {
 		return new(position), err
 	}
@@ -210,7 +210,7 @@ func real(err error) error {
 
 // Close ends every read. Run must have returned.
 func (x *Index) Close() error {
-	if err := x.store.close(x.Err() == nil); err != nil {
+	if err := x.store.Close(x.Err() == nil); err != nil {
 		return fmt.Errorf("directory: closing: %w", err)
 	}
 	return nil

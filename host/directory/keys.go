@@ -108,14 +108,3 @@ func momentOf(key []byte) (moment, error) {
 	end := key[len(key)-12:]
 	return moment{binary.BigEndian.Uint64(end), binary.BigEndian.Uint32(end[8:])}, nil
 }
-
-// after is the first key behind every key that begins with prefix, whose first
-// byte is below 0xff: all tables are ASCII.
-func after(prefix []byte) []byte {
-	end := append([]byte(nil), prefix...)
-	for i := len(end) - 1; ; i-- {
-		if end[i]++; end[i] != 0 {
-			return end[:i+1]
-		}
-	}
-}

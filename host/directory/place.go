@@ -55,7 +55,7 @@ func (p *periods) of(height uint32) (*summary, error) {
 
 // closedPeriod reads the row of a period that is closed.
 func (x *Index) closedPeriod(height uint32) (*closed, error) {
-	b, found, err := x.store.get(periodKey(tablePeriod, height))
+	b, found, err := x.store.Get(periodKey(tablePeriod, height))
 	switch {
 	case err != nil:
 		return nil, err

@@ -112,7 +112,7 @@ func (x *Index) entryBytes(height uint64, from, n uint32, hash wire.Hash) ([]byt
 
 // link is the key of a chain's entry block in a closed period.
 func (x *Index) link(chain wire.Hash, period uint32) (key wire.Hash, err error) {
-	b, found, err := x.store.get(linkKey(chain, period))
+	b, found, err := x.store.Get(linkKey(chain, period))
 	if err == nil && (!found || len(b) != len(key)) {
 		err = corrupt("chain %s has no entry block in period %d", chain, period)
 	}
@@ -203,7 +203,7 @@ func (x *Index) Transaction(txid wire.Hash) (*factom.Transaction, error) {
 }
 
 func (x *Index) coinbase(v *view, txid wire.Hash) (*factom.Transaction, error) {
-	b, found, err := x.store.get(hashKey(tableCoinbase, txid))
+	b, found, err := x.store.Get(hashKey(tableCoinbase, txid))
 	if err != nil {
 		return nil, err
 	}

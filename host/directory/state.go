@@ -102,7 +102,7 @@ func (x *Index) since(a wire.Account, height, rate uint64) (sum delta, err error
 		}
 		prefix := periodHashKey(datedDelta, p.Period, wire.Hash(a))
 		end := append(append([]byte(nil), prefix...), wire.U64(height+1)...)
-		err := x.store.scan(prefix, end, func(_, value []byte) (bool, error) {
+		err := x.store.Scan(prefix, end, func(_, value []byte) (bool, error) {
 			d, err := decodeDelta(value)
 			if err != nil {
 				return false, err

@@ -161,7 +161,7 @@ func (w *world) same() {
 	// Nothing is left of closed periods, and what is pending is of the others.
 	for _, table := range dated {
 		end := periodKey(table, v.Count)
-		if err := w.x.store.scan([]byte{table}, end, func(key, _ []byte) (bool, error) {
+		if err := w.x.store.Scan([]byte{table}, end, func(key, _ []byte) (bool, error) {
 			w.t.Fatalf("row %x of a closed period", key)
 			return false, nil
 		}); err != nil {
