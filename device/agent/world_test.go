@@ -66,31 +66,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// stub is a family without rules.
-type stub struct{}
-
-func (stub) Genesis(ledger.State, json.RawMessage) error  { return nil }
-func (stub) Check(tx *wire.Tx) (any, error)               { return tx.Payload, nil }
-func (stub) Price(*ledger.Call) (ledger.Price, error)     { return ledger.Price{}, nil }
-func (stub) Admit(*ledger.Call) error                     { return nil }
-func (stub) Execute(*ledger.Call) (out []byte, err error) { return nil, nil }
-
-// pulse is a beacon with a value for every block.
-type pulse struct{ stub }
-
-func (pulse) Name() string { return beacon.Name }
-
-func (pulse) EndBlock(e *ledger.End) error {
-	st := e.State(beacon.Name)
-	r := wire.TH("test/beacon", wire.U64(e.Height))
-	if err := st.Set(beacon.ValueKey(e.Height), wire.Marshal(&beacon.Value{Round: e.Height, R: r, Height: e.Height, TimeMs: e.TimeMs})); err != nil {
-		return err
-	}
-	return st.Set(beacon.RoundKey, wire.Marshal(&beacon.Round{Number: e.Height + 1, Last: r}))
-}
-
 // ruling is what the governance family does with what all authorities decided.
-type ruling struct{ stub }
+type ruling struct{ ledgertest.Bare }
 
 func (ruling) Name() string { return "ruling" }
 
@@ -188,7 +165,7 @@ func newWorld(t *testing.T, edit ...func(*hardware.Genesis)) *world {
 	genesis := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: publicrecord.Name},
 		wire.FamilyGenesis{Name: beacon.Name}, wire.FamilyGenesis{Name: "ruling"}, wire.FamilyGenesis{Name: public.Name, Params: must(json.Marshal(g))})
 	genesis.TimeMs = g.TimeMs // the makers' certificates are of today
-	w.Chain = ledgertest.New(t, store.NewMemory(), genesis, []ledger.Family{token.Family{}, record.Family{}, pulse{}, ruling{}, hardware.Family{}})
+	w.Chain = ledgertest.New(t, store.NewMemory(), genesis, []ledger.Family{token.Family{}, record.Family{}, ledgertest.Pulse{}, ruling{}, hardware.Family{}})
 	w.OK() // so that there is a block to name
 	for i := range founders {
 		w.found(t, i)

@@ -168,7 +168,7 @@ func TestAGenesisThatCannotWorkIsRefused(t *testing.T) {
 }
 
 // populating fills a page of the registry with devices that nobody joined.
-type populating struct{ stub }
+type populating struct{ ledgertest.Bare }
 
 func (populating) Name() string { return "populating" }
 

@@ -23,31 +23,8 @@ import (
 	money "cloister/wire/token"
 )
 
-// pulse is a beacon with a value for every block.
-type pulse struct{ stub }
-
-func (pulse) Name() string { return beacon.Name }
-
-func (pulse) EndBlock(e *ledger.End) error {
-	st := e.State(beacon.Name)
-	r := wire.TH("test/beacon", wire.U64(e.Height))
-	if err := st.Set(beacon.ValueKey(e.Height), wire.Marshal(&beacon.Value{Round: e.Height, R: r, Height: e.Height, TimeMs: e.TimeMs})); err != nil {
-		return err
-	}
-	return st.Set(beacon.RoundKey, wire.Marshal(&beacon.Round{Number: e.Height + 1, Last: r}))
-}
-
-// stub is a family without rules.
-type stub struct{}
-
-func (stub) Genesis(ledger.State, json.RawMessage) error  { return nil }
-func (stub) Check(tx *wire.Tx) (any, error)               { return tx.Payload, nil }
-func (stub) Price(*ledger.Call) (ledger.Price, error)     { return ledger.Price{}, nil }
-func (stub) Admit(*ledger.Call) error                     { return nil }
-func (stub) Execute(*ledger.Call) (out []byte, err error) { return nil, nil }
-
 // enrolling is what the node family does with the hardware of a node it judged.
-type enrolling struct{ stub }
+type enrolling struct{ ledgertest.Bare }
 
 func (enrolling) Name() string { return "enrolling" }
 
@@ -71,7 +48,7 @@ func (enrolling) Execute(c *ledger.Call) ([]byte, error) {
 
 // ruling is what the governance family does with what the authorities decided;
 // a first byte of 1 says that they all agreed.
-type ruling struct{ stub }
+type ruling struct{ ledgertest.Bare }
 
 func (ruling) Name() string { return "ruling" }
 
@@ -84,7 +61,7 @@ func (ruling) Execute(c *ledger.Call) ([]byte, error) {
 }
 
 // working is another part of the ledger that rewards devices.
-type working struct{ stub }
+type working struct{ ledgertest.Bare }
 
 func (working) Name() string { return "working" }
 
@@ -185,7 +162,7 @@ func newWorld(t testing.TB, n int, edit ...func(*hardware.Genesis)) *world {
 	genesis := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: beacon.Name}, wire.FamilyGenesis{Name: "enrolling"},
 		wire.FamilyGenesis{Name: "ruling"}, wire.FamilyGenesis{Name: "working"}, wire.FamilyGenesis{Name: public.Name, Params: params})
 	w.Chain = ledgertest.New(t, store.NewMemory(), genesis, []ledger.Family{
-		token.Family{}, pulse{}, enrolling{}, ruling{}, working{}, hardware.Family{},
+		token.Family{}, ledgertest.Pulse{}, enrolling{}, ruling{}, working{}, hardware.Family{},
 	})
 	w.OK() // so that there is a block to name
 	var txs []*wire.Tx

@@ -26,23 +26,7 @@ func quick(t testing.TB) *ledgertest.Chain {
 		t.Fatal(err)
 	}
 	g := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: public.Name, Params: params}, wire.FamilyGenesis{Name: "orders"})
-	return ledgertest.New(t, store.NewMemory(), g, []ledger.Family{token.Family{}, record.Family{}, orders{}})
-}
-
-// orders is a family whose payloads are orders to the record family.
-type orders struct{}
-
-func (orders) Name() string                                { return "orders" }
-func (orders) Genesis(ledger.State, json.RawMessage) error { return nil }
-func (orders) Check(tx *wire.Tx) (any, error)              { return tx.Payload, nil }
-func (orders) Price(*ledger.Call) (ledger.Price, error)    { return ledger.Price{}, nil }
-func (orders) Admit(*ledger.Call) error                    { return nil }
-
-func (orders) Execute(c *ledger.Call) ([]byte, error) {
-	if err := c.CheckOrder(public.Name, c.Payload.([]byte)); err != nil {
-		return nil, err
-	}
-	return c.Govern(public.Name, c.Payload.([]byte), true)
+	return ledgertest.New(t, store.NewMemory(), g, []ledger.Family{token.Family{}, record.Family{}, ledgertest.Orders{To: public.Name}})
 }
 
 // turn begins the next period, and closes the one before.
@@ -167,7 +151,7 @@ func TestAdminBlocksSayWhoServes(t *testing.T) {
 
 // council is a family whose payloads say how many servers there are; their keys are
 // numbered from 0.
-type council struct{ orders }
+type council struct{ ledgertest.Bare }
 
 var _ ledger.Membership = council{}
 

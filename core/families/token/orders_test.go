@@ -110,7 +110,7 @@ func TestOrdersAreRefusedWithACode(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, r.Code, x.code)
 		}
 	}
-	bare := ledgertest.New(t, store.NewMemory(), ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: "orders"}), []ledger.Family{token.Family{}, orders{}})
+	bare := ledgertest.New(t, store.NewMemory(), ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: "orders"}), []ledger.Family{token.Family{}, ledgertest.Orders{To: public.Name}})
 	if r := bare.One(setRate(bare, 1, 0)); r.Code != wire.ErrUnknownFamily {
 		t.Errorf("without directory blocks: %s", r.Code)
 	}

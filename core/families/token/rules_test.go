@@ -290,21 +290,5 @@ func quickWith(t testing.TB, pay public.Coinbase, more ...public.Allocation) *le
 		}
 		g.Families[i].Params = b
 	}
-	return ledgertest.New(t, store.NewMemory(), g, []ledger.Family{token.Family{}, record.Family{}, orders{}})
-}
-
-// orders is a family whose payloads are orders to the token family.
-type orders struct{}
-
-func (orders) Name() string                                { return "orders" }
-func (orders) Genesis(ledger.State, json.RawMessage) error { return nil }
-func (orders) Check(tx *wire.Tx) (any, error)              { return tx.Payload, nil }
-func (orders) Price(*ledger.Call) (ledger.Price, error)    { return ledger.Price{}, nil }
-func (orders) Admit(*ledger.Call) error                    { return nil }
-
-func (orders) Execute(c *ledger.Call) ([]byte, error) {
-	if err := c.CheckOrder(public.Name, c.Payload.([]byte)); err != nil {
-		return nil, err
-	}
-	return c.Govern(public.Name, c.Payload.([]byte), true)
+	return ledgertest.New(t, store.NewMemory(), g, []ledger.Family{token.Family{}, record.Family{}, ledgertest.Orders{To: public.Name}})
 }

@@ -22,16 +22,16 @@ import (
 	"cloister/wire"
 )
 
-// stub is a family that has nothing but the tables; what a transaction does is
+// bare is a family that has nothing but the tables; what a transaction does is
 // the test's.
-type stub struct{ run func(c *ledger.Call) error }
+type bare struct{ run func(c *ledger.Call) error }
 
-func (*stub) Name() string                             { return trust.Family }
-func (*stub) Check(*wire.Tx) (any, error)              { return nil, nil }
-func (*stub) Price(*ledger.Call) (ledger.Price, error) { return ledger.Price{}, nil }
-func (*stub) Admit(*ledger.Call) error                 { return nil }
-func (s *stub) Execute(c *ledger.Call) ([]byte, error) { return nil, s.run(c) }
-func (*stub) Genesis(st ledger.State, params json.RawMessage) error {
+func (*bare) Name() string                             { return trust.Family }
+func (*bare) Check(*wire.Tx) (any, error)              { return nil, nil }
+func (*bare) Price(*ledger.Call) (ledger.Price, error) { return ledger.Price{}, nil }
+func (*bare) Admit(*ledger.Call) error                 { return nil }
+func (s *bare) Execute(c *ledger.Call) ([]byte, error) { return nil, s.run(c) }
+func (*bare) Genesis(st ledger.State, params json.RawMessage) error {
 	g, err := trust.ParseGenesis(params)
 	if err != nil {
 		return err
@@ -45,13 +45,13 @@ var genesisMs = uint64(time.Date(2025, 6, 25, 0, 0, 0, 0, time.UTC).UnixMilli())
 // lab is a chain with tables.
 type lab struct {
 	testing.TB
-	family *stub
+	family *bare
 	chain  *ledgertest.Chain
 }
 
 func newLab(t testing.TB, g trust.Genesis) *lab {
 	t.Helper()
-	l := &lab{TB: t, family: new(stub)}
+	l := &lab{TB: t, family: new(bare)}
 	l.chain = ledgertest.New(t, store.NewMemory(), genesisOf(t, &g), []ledger.Family{l.family})
 	return l
 }
@@ -69,7 +69,7 @@ func genesisOf(t testing.TB, g *trust.Genesis) *wire.Genesis {
 
 // refused is the error a genesis is refused with.
 func refused(g trust.Genesis, t testing.TB) error {
-	_, err := ledger.Open(store.NewMemory(), genesisOf(t, &g), []ledger.Family{new(stub)})
+	_, err := ledger.Open(store.NewMemory(), genesisOf(t, &g), []ledger.Family{new(bare)})
 	return err
 }
 

@@ -26,25 +26,6 @@ import (
 	public "cloister/wire/hardware"
 )
 
-// pulse is a beacon with a value for every block.
-type pulse struct{}
-
-func (pulse) Name() string                                { return beacon.Name }
-func (pulse) Genesis(ledger.State, json.RawMessage) error { return nil }
-func (pulse) Check(tx *wire.Tx) (any, error)              { return tx.Payload, nil }
-func (pulse) Price(*ledger.Call) (ledger.Price, error)    { return ledger.Price{}, nil }
-func (pulse) Admit(*ledger.Call) error                    { return nil }
-func (pulse) Execute(*ledger.Call) ([]byte, error)        { return nil, nil }
-
-func (pulse) EndBlock(e *ledger.End) error {
-	st := e.State(beacon.Name)
-	r := wire.TH("test/beacon", wire.U64(e.Height))
-	if err := st.Set(beacon.ValueKey(e.Height), wire.Marshal(&beacon.Value{Round: e.Height, R: r, Height: e.Height, TimeMs: e.TimeMs})); err != nil {
-		return err
-	}
-	return st.Set(beacon.RoundKey, wire.Marshal(&beacon.Round{Number: e.Height + 1, Last: r}))
-}
-
 // makers are simulated vendors with machines, shared by all tests.
 type makers struct {
 	cpu, chip *simtee.Vendor
@@ -170,7 +151,7 @@ func newWorld(t testing.TB, edit ...func(*hardware.Genesis)) *world {
 		e(&g)
 	}
 	genesis := ledgertest.GenesisOf(ledgertest.Money(), wire.FamilyGenesis{Name: beacon.Name}, wire.FamilyGenesis{Name: public.Name, Params: must(json.Marshal(g))})
-	w.Chain = ledgertest.New(t, store.NewMemory(), genesis, []ledger.Family{token.Family{}, pulse{}, hardware.Family{}})
+	w.Chain = ledgertest.New(t, store.NewMemory(), genesis, []ledger.Family{token.Family{}, ledgertest.Pulse{}, hardware.Family{}})
 	w.OK()
 	var txs []*wire.Tx
 	for _, m := range w.members {
