@@ -16,6 +16,7 @@ import (
 
 	"cloister/client/factomd"
 	"cloister/host/anchor"
+	"cloister/host/node"
 	"cloister/wire"
 	"cloister/wire/bitcoin"
 )
@@ -31,34 +32,14 @@ core signs a record of it in the anchor chain, with a proof. From then on
 	return c
 }
 
-// shownStatus is how a host's anchoring stands, as the host says.
-type shownAnchoring struct {
-	Network     string   `json:"network"`
-	Address     string   `json:"address"`
-	TipHeight   uint32   `json:"tip_height"`
-	Tip         string   `json:"tip"`
-	Next        uint32   `json:"next"`
-	Confirmed   uint64   `json:"confirmed_satoshi"`
-	Unconfirmed uint64   `json:"unconfirmed_satoshi"`
-	Missing     uint64   `json:"missing_satoshi"`
-	Problems    []string `json:"problems,omitempty"`
-	Heights     []struct {
-		Height uint32    `json:"height"`
-		KeyMR  wire.Hash `json:"keymr"`
-		Phase  string    `json:"phase"`
-		TxID   string    `json:"transaction,omitempty"`
-		Block  string    `json:"block,omitempty"`
-		At     uint32    `json:"block_height,omitempty"`
-		Depth  uint32    `json:"depth,omitempty"`
-		Fee    uint64    `json:"fee_satoshi,omitempty"`
-	} `json:"heights"`
-}
+// shownAnchoring is how a host's anchoring stands, as the host says.
+type shownAnchoring node.Anchoring
 
 func (s *shownAnchoring) text(w io.Writer) {
 	for _, h := range s.Heights {
-		line := fmt.Sprintf("directory block %-6d %-9s", h.Height, shown(h.Phase))
-		if h.TxID != "" {
-			line += "  transaction " + shown(h.TxID)
+		line := fmt.Sprintf("directory block %-6d %-9s", h.Height, shown(string(h.Phase)))
+		if h.TxID != nil {
+			line += "  transaction " + h.TxID.String()
 		}
 		if h.At > 0 {
 			line += fmt.Sprintf("  block %d, %d deep", h.At, h.Depth)

@@ -291,21 +291,22 @@ func rest(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// shownAnchoring is anchor.Status for programs.
-type shownAnchoring struct {
-	Network     string          `json:"network"`
-	Address     string          `json:"address"`
-	TipHeight   uint32          `json:"tip_height"`
-	Tip         bitcoin.Hash    `json:"tip"`
-	Next        uint32          `json:"next"`
-	Confirmed   uint64          `json:"confirmed_satoshi"`
-	Unconfirmed uint64          `json:"unconfirmed_satoshi"`
-	Missing     uint64          `json:"missing_satoshi"`
-	Problems    []string        `json:"problems,omitempty"`
-	Heights     []shownAnchored `json:"heights"`
+// Anchoring is anchor.Status as the API's port shows it at /anchor.
+type Anchoring struct {
+	Network     string           `json:"network"`
+	Address     string           `json:"address"`
+	TipHeight   uint32           `json:"tip_height"`
+	Tip         bitcoin.Hash     `json:"tip"`
+	Next        uint32           `json:"next"`
+	Confirmed   uint64           `json:"confirmed_satoshi"`
+	Unconfirmed uint64           `json:"unconfirmed_satoshi"`
+	Missing     uint64           `json:"missing_satoshi"`
+	Problems    []string         `json:"problems,omitempty"`
+	Heights     []AnchoredHeight `json:"heights"`
 }
 
-type shownAnchored struct {
+// AnchoredHeight is one directory block on its way; what is not known yet is left out.
+type AnchoredHeight struct {
 	Height uint32        `json:"height"`
 	KeyMR  wire.Hash     `json:"keymr"`
 	Phase  anchor.Phase  `json:"phase"`
@@ -316,10 +317,10 @@ type shownAnchored struct {
 	Fee    uint64        `json:"fee_satoshi,omitempty"`
 }
 
-func showAnchoring(s anchor.Status) *shownAnchoring {
-	out := &shownAnchoring{
+func showAnchoring(s anchor.Status) *Anchoring {
+	out := &Anchoring{
 		Network: s.Network, Address: s.Address, TipHeight: s.Tip.Height, Tip: s.Tip.Hash, Next: s.Next,
-		Confirmed: s.Confirmed, Unconfirmed: s.Unconfirmed, Missing: s.Missing, Heights: []shownAnchored{},
+		Confirmed: s.Confirmed, Unconfirmed: s.Unconfirmed, Missing: s.Missing, Heights: []AnchoredHeight{},
 	}
 	for _, err := range []error{s.Funds, s.Node, s.Ledger} {
 		if err != nil && !errors.Is(err, context.Canceled) {
@@ -328,7 +329,7 @@ func showAnchoring(s anchor.Status) *shownAnchoring {
 	}
 	for i := range s.Heights {
 		h := &s.Heights[i]
-		x := shownAnchored{Height: h.Height, KeyMR: h.KeyMR, Phase: h.Phase, Depth: h.Depth, Fee: h.Fee}
+		x := AnchoredHeight{Height: h.Height, KeyMR: h.KeyMR, Phase: h.Phase, Depth: h.Depth, Fee: h.Fee}
 		if !h.TxID.IsZero() {
 			x.TxID = &h.TxID
 		}
